@@ -1,0 +1,62 @@
+"""Where everything of the user's lives. The one rule: no other module makes up a path.
+
+`TUI_CHAT_HOME=DIR` puts config, data and cache under DIR (tests, portable use); otherwise the system decides.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+APP_NAME = "tui-chat"
+
+
+def _home() -> Path | None:
+    home = os.environ.get("TUI_CHAT_HOME")
+    return Path(home).expanduser().absolute() if home else None
+
+
+def config_path() -> Path:
+    """The settings file (TOML)."""
+    home = _home()
+    return (home / "config" if home else Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))) / "config.toml"
+
+
+def data_path() -> Path:
+    """Conversations, runs and models."""
+    home = _home()
+    return home / "data" if home else Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+
+
+def cache_path() -> Path:
+    """What can be made again."""
+    home = _home()
+    return home / "cache" if home else Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
+
+
+def conversations_path() -> Path:
+    """The conversation database (SQLite)."""
+    return data_path() / "conversations.db"
+
+
+def runs_path() -> Path:
+    """Training runs, one directory each."""
+    return data_path() / "runs"
+
+
+def models_path() -> Path:
+    """Imported models, one directory each."""
+    return data_path() / "models"
+
+
+def logs_path() -> Path:
+    """Logs of the app and of engine processes."""
+    return data_path() / "logs"
+
+
+def private_directory(path: Path) -> Path:
+    """Make `path` and its parents, readable by the user only, and return it."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path

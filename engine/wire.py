@@ -1,0 +1,155 @@
+"""The conversation between the app and an engine process: one JSON object per line over stdin and stdout.
+
+    app  --> engine                            engine --> app
+    {"type":"generate","request":1,...}        {"type":"loading","stage":"weights","share":0.4}   while loading
+    {"type":"cancel","request":1}              {"type":"loaded","model":{...}}                    once
+    {"type":"reload"}                          {"type":"text",...,"request":1} ...                per token
+                                               {"type":"done",...,"request":1}                    ends a reply
+                                               {"type":"failed","message":"...","request":1}      or this
+
+What to load is in the first line, `{"type":"load",...}`. End of stdin ends the engine. Lines may be long
+(a conversation is in one), so readers allow 16 MiB.
+The one rule: nothing but these lines is ever written to the engine's stdout; prints of libraries go to the log.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from engine.chat import ChatMessage
+from engine.errors import UserError
+from engine.generation import FinishReason, GenerationSettings, Token
+from engine.records import Record
+
+LINE_LIMIT = 16 * 1024 * 1024  # bytes
+
+Backend = Literal["auto", "scratch", "hf"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+class Load(Record, tag="load"):
+    """What to load and how. `reference` is resolved by the engine, so a run's newest weights can be found again."""
+
+    reference: str
+    backend: Backend = "auto"
+    device: Device = "auto"
+    precision: Precision = "auto"
+    threads: int = 0  # 0 = one less than there are cores, at least one
+    trust_remote_code: bool = False
+
+
+class Generate(Record, tag="generate"):
+    """Answer `messages`; or, when `prompt` is given, continue that text without any chat format."""
+
+    request: int
+    settings: GenerationSettings
+    messages: tuple[ChatMessage, ...] = ()
+    prompt: str | None = None
+
+
+class Cancel(Record, tag="cancel"):
+    """Stop answering `request`; what has been said so far stays said."""
+
+    request: int
+
+
+class Loading(Record, tag="loading"):
+    """Progress of loading; `share` is 0-1, or None when nobody can know."""
+
+    stage: str
+    share: float | None = None
+
+
+class LoadedModel(Record):
+    """What was loaded, and where it runs."""
+
+    reference: str
+    name: str
+    directory: str
+    backend: str
+    device: str
+    precision: str
+    chat_format: str
+    context_length: int
+    vocab_size: int
+    num_parameters: int
+    seconds_to_load: float
+    threads: int = 0
+    step: int | None = None
+    val_loss: float | None = None
+    warnings: tuple[str, ...] = ()  # what a person should know about this model
+
+
+class Loaded(Record, tag="loaded"):
+    """Loading ended well; also sent again when a run's newer weights were taken before a reply."""
+
+    model: LoadedModel
+
+
+class Text(Record, tag="text"):
+    """A piece of a reply."""
+
+    request: int
+    text: str
+    tokens: tuple[Token, ...] = ()
+
+
+class Done(Record, tag="done"):
+    """A reply is complete. Fields as in `GenerationDone`."""
+
+    request: int
+    finish_reason: FinishReason
+    prompt_tokens: int
+    completion_tokens: int
+    seed: int
+    dropped_messages: int = 0
+    seconds_to_first_token: float = 0.0
+    tokens_per_second: float = 0.0
+    prompt_token_ids: tuple[int, ...] = ()
+    step: int | None = None
+
+
+class Failed(Record, tag="failed"):
+    """Loading (request None) or a reply failed, in a sentence for a person."""
+
+    message: str
+    request: int | None = None
+
+
+ToEngine = Load | Generate | Cancel
+FromEngine = Loading | Loaded | Text | Done | Failed
+
+_to_engine: msgspec.json.Decoder[ToEngine] = msgspec.json.Decoder(ToEngine)
+_from_engine: msgspec.json.Decoder[FromEngine] = msgspec.json.Decoder(FromEngine)
+
+
+def encode(message: ToEngine | FromEngine) -> bytes:
+    """One line, with its newline."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def read_from_app(line: bytes) -> ToEngine:
+    """A line as the engine reads it.
+
+    Raises:
+        UserError: when the line is not one of the messages above.
+    """
+    try:
+        return _to_engine.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The engine did not understand a request ({error}).") from None
+
+
+def read_from_engine(line: bytes) -> FromEngine:
+    """A line as the app reads it.
+
+    Raises:
+        UserError: when the line is not one of the messages above.
+    """
+    try:
+        return _from_engine.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"The engine sent something unreadable ({error}).") from None

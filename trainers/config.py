@@ -1,0 +1,135 @@
+"""What decides a run, and nothing else.
+
+    config = read_config(Path("my-run.toml"))          # or a recipe: read_recipe("shakespeare-char-cpu")
+    config = config.with_changes("--set", learning_rate=3e-4)
+
+The same file, data and seed give the same run. Saved as `config.json` in the run directory.
+The one rule: no field is ever guessed later; "auto" is resolved before the first step and written to the log.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from engine.errors import UserError
+from engine.records import Record, at_least, between, word
+
+Method = Literal["pretraining", "fine_tuning"]
+Schedule = Literal["cosine", "linear", "constant"]
+
+
+class TrainingConfig(Record):
+    """Everything that decides the outcome of a run. Build checked ones with `from_dict` or `with_changes`."""
+
+    method: Annotated[Method, word("pretraining learns to continue text; fine_tuning learns to answer.")] = (
+        "pretraining"
+    )
+    dataset: Annotated[str, word("The file or folder to learn from.")] = ""
+    validation_dataset: Annotated[str, word("A file held out for validation; empty takes a share of dataset.")] = ""
+    validation_share: Annotated[float, between(0, 0.5, "Share of the data set held out for validation.")] = 0.1
+    base_model: Annotated[str, word("The model to start from; empty starts from random weights.")] = ""
+
+    # the model, when it starts from random weights
+    num_layers: Annotated[int, between(1, 200, "Transformer blocks.")] = 6
+    num_heads: Annotated[int, between(1, 200, "Attention heads per block; divides embedding_size.")] = 6
+    embedding_size: Annotated[int, between(1, 16384, "Width of the model.")] = 384
+    context_length: Annotated[int, between(2, 131072, "Tokens the model sees at once.")] = 256
+    dropout: Annotated[float, between(0, 0.9, "Share of activations dropped while training.")] = 0.0
+    bias: Annotated[bool, word("Biases in linear layers and layer norms.")] = True
+    qkv_bias: Annotated[bool, word("Biases in the query, key and value projections (needs bias).")] = True
+    tied_head: Annotated[bool, word("The output layer shares the token embedding's weights.")] = True
+
+    # the tokenizer, when the model starts from random weights
+    tokenizer: Annotated[str, word("char, bpe (trained on the data), gpt2, or a model whose tokenizer to take.")] = (
+        "char"
+    )
+    vocab_size: Annotated[int, between(257, 1_000_000, "Size of a vocabulary trained on the data (bpe).")] = 4096
+    chat_format: Annotated[str, word("How turns are marked: auto, chat, plain, alpaca, completion, ...")] = "auto"
+
+    # optimisation
+    max_steps: Annotated[int, at_least(1, "Optimizer steps, not micro-batches.")] = 2000
+    batch_size: Annotated[int, between(1, 65536, "Sequences per optimizer step.")] = 32
+    micro_batch_size: Annotated[int, between(0, 65536, "Sequences in memory at once; 0 = batch_size.")] = 0
+    learning_rate: Annotated[float, between(1e-9, 10, "Highest learning rate.")] = 1e-3
+    min_learning_rate: Annotated[float, between(0, 10, "Learning rate at the end of the schedule.")] = 1e-4
+    schedule: Annotated[Schedule, word("How the learning rate falls after the warm-up.")] = "cosine"
+    warmup_steps: Annotated[int, at_least(0, "Steps over which the learning rate rises.")] = 100
+    beta1: Annotated[float, between(0, 0.9999)] = 0.9
+    beta2: Annotated[float, between(0, 0.99999)] = 0.99
+    weight_decay: Annotated[float, between(0, 10, "AdamW's decay, on matrices only.")] = 0.1
+    gradient_clip: Annotated[float, between(0, 1000, "Largest gradient norm; 0 = no clipping.")] = 1.0
+
+    # what is measured and kept along the way
+    log_interval: Annotated[int, at_least(1, "Steps between logged training losses.")] = 10
+    eval_interval: Annotated[int, at_least(1, "Steps between validations.")] = 250
+    eval_windows: Annotated[int, at_least(0, "Validation sequences per validation; 0 = all of them.")] = 0
+    checkpoint_interval: Annotated[int, at_least(1, "Steps between checkpoints.")] = 250
+    sample_interval: Annotated[int, at_least(0, "Steps between samples; 0 = none.")] = 250
+    sample_prompts: tuple[str, ...] = ()  # empty: the beginning of the validation text
+    sample_tokens: Annotated[int, between(1, 2048, "Length of a sample in tokens.")] = 120
+
+    seed: Annotated[int, between(0, 2**31 - 1, "Decides weights, data order and dropout.")] = 1337
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    threads: Annotated[int, between(0, 1024, "CPU threads; 0 = as many as there are cores.")] = 0
+
+    def __post_init__(self) -> None:
+        """Refuse impossible combinations at once (msgspec turns ValueError into a validation error)."""
+        if self.embedding_size % self.num_heads:
+            raise ValueError(
+                f"embedding_size {self.embedding_size} must be a multiple of num_heads {self.num_heads}"
+            )
+        if self.micro_batch_size and self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
+            )
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError("min_learning_rate must not be above learning_rate")
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """A training configuration from a TOML file; relative data paths are taken from the file's folder.
+
+    Raises:
+        UserError: when the file cannot be read or a setting is wrong; names file, line or setting.
+    """
+    return TrainingConfig.from_dict(_read_toml(path.read_text, str(path)), str(path))
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with the program, sorted."""
+    folder = resources.files("trainers") / "recipes"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def recipe_text(name: str) -> str:
+    """The TOML text of a recipe, with its comments.
+
+    Raises:
+        UserError: when there is no recipe of that name; lists those there are.
+    """
+    if name not in recipe_names():
+        raise UserError(f"There is no recipe '{name}'. Recipes: {', '.join(recipe_names())}.")
+    return (resources.files("trainers") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def read_recipe(name: str) -> TrainingConfig:
+    """A recipe by name.
+
+    Raises:
+        UserError: when there is no such recipe.
+    """
+    return TrainingConfig.from_dict(_read_toml(lambda encoding: recipe_text(name), name), f"recipe {name}")
+
+
+def _read_toml(read_text: Any, source: str) -> dict[str, Any]:
+    import tomli  # lazy: the app lists recipes without parsing one
+
+    try:
+        return tomli.loads(read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read ({error.strerror}).") from None
+    except (tomli.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{source}: this is not valid TOML: {error}.") from None
