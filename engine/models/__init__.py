@@ -1,0 +1,1 @@
+"""The torch room: everything here imports torch; nothing outside `engine/models` and `trainers/methods` may."""
