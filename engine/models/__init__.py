@@ -1,1 +1,1 @@
-"""The torch room: everything here imports torch; nothing outside `engine/models` and `trainers/methods` may."""
+"""The torch room: models, sampling and text generation. Imported by the engine and training processes only."""

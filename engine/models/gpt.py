@@ -1,0 +1,204 @@
+"""A GPT written out: GPT-2's architecture on one page, for training and for generation.
+
+    ids (B, T) -> token + position embeddings -> num_layers x Block -> layer norm -> head -> logits (B, T, V)
+    Block: x + attention(norm(x)), then x + feed_forward(norm(x))            ("pre-norm")
+
+Legend: B batch, T tokens given now, P tokens already in the cache, S = P + T, C embedding_size, H heads,
+D = C / H, V vocabulary. Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"; the layers
+carry the names of the released weights (wte, wpe, h, ln_1, c_attn, ...), so a checkpoint needs no dictionary.
+The one rule: this file knows tensors only; files are read in `checkpoints`, text is handled in `text_generator`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.records import Record
+
+Activation = Literal["gelu", "gelu_new"]
+
+
+class GPTConfig(Record):
+    """The shape of a GPT. The defaults are GPT-2's smallest."""
+
+    vocab_size: int = 50257
+    context_length: int = 1024
+    embedding_size: int = 768
+    num_layers: int = 12
+    num_heads: int = 12
+    dropout: float = 0.0
+    bias: bool = True  # in linear layers and layer norms
+    qkv_bias: bool = True  # in the query, key and value projections; needs `bias`
+    tied_head: bool = True  # the head shares the token embedding's weights
+    activation: Activation = "gelu_new"  # the tanh form, as GPT-2; "gelu" (erf) is 3.5x faster on CPU
+    layer_norm_epsilon: float = 1e-5
+
+
+def gpt2_config(size: str) -> GPTConfig:
+    """GPT-2 by number of parameters: "124M", "355M", "774M" or "1.5B" (KeyError for others)."""
+    layers, heads, width = {
+        "124M": (12, 12, 768),
+        "355M": (24, 16, 1024),
+        "774M": (36, 20, 1280),
+        "1.5B": (48, 25, 1600),
+    }[size]
+    return GPTConfig(num_layers=layers, num_heads=heads, embedding_size=width)
+
+
+class KeyValueCache:
+    """Keys and values of the tokens read so far, in tensors made once for `max_length` tokens."""
+
+    def __init__(self, config: GPTConfig, batch_size: int, max_length: int, like: Tensor) -> None:
+        head_size = config.embedding_size // config.num_heads
+        shape = (config.num_layers, batch_size, config.num_heads, max_length, head_size)  # (L, B, H, S, D)
+        self.keys, self.values = like.new_empty(shape), like.new_empty(shape)
+        self.length = 0  # P
+        self.max_length = max_length
+
+    def append(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Store a layer's new keys and values (B, H, T, D); returns all S of them."""
+        end = self.length + k.size(2)
+        self.keys[layer, :, :, self.length : end] = k
+        self.values[layer, :, :, self.length : end] = v
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+class CausalSelfAttention(nn.Module):
+    """Multi-head attention in which a token sees itself and what stands before it."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        width = config.embedding_size
+        self.num_heads = config.num_heads
+        self.dropout = config.dropout
+        self.c_attn = nn.Linear(width, 3 * width, bias=config.bias and config.qkv_bias)
+        self.c_proj = nn.Linear(width, width, bias=config.bias)
+        self.residual_dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, future: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
+        """x (B, T, C) -> (B, T, C). `future` (T, S) is True where a token must not look."""
+        B, T, C = x.shape
+        qkv = self.c_attn(x).view(B, T, 3, self.num_heads, C // self.num_heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 x (B, H, T, D)
+        if cache is not None:
+            k, v = cache.append(layer, k, v)  # (B, H, S, D)
+        y = self._attend(q, k, v, future)  # (B, H, T, D)
+        y = y.transpose(1, 2).reshape(B, T, C)
+        return self.residual_dropout(self.c_proj(y))
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, future: Tensor) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        if q.is_cuda:
+            from_start = q.size(2) == k.size(2)
+            mask = None if from_start or q.size(2) == 1 else ~future
+            return F.scaled_dot_product_attention(
+                q, k, v, mask, dropout, is_causal=from_start and q.size(2) > 1
+            )
+        # On CPU the plain form is twice as fast as the fused one, forward and backward, up to 512 tokens.
+        scores = q @ k.transpose(-2, -1) * (1.0 / math.sqrt(q.size(-1)))  # (B, H, T, S)
+        if q.size(2) > 1:
+            scores = scores.masked_fill(future, float("-inf"))
+        weights = F.dropout(scores.softmax(dim=-1), dropout, self.training)
+        return weights.to(v.dtype) @ v
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a GELU between them, four times as wide inside."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        width = config.embedding_size
+        self.c_fc = nn.Linear(width, 4 * width, bias=config.bias)
+        self.c_proj = nn.Linear(4 * width, width, bias=config.bias)
+        self.approximate = "tanh" if config.activation == "gelu_new" else "none"
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x), approximate=self.approximate)))
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward; each adds to what passes through."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.embedding_size, config.layer_norm_epsilon, bias=config.bias)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.embedding_size, config.layer_norm_epsilon, bias=config.bias)
+        self.mlp = FeedForward(config)
+
+    def forward(self, x: Tensor, future: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
+        """(B, T, C) -> (B, T, C)."""
+        x = x + self.attn(self.ln_1(x), future, layer, cache)
+        return x + self.mlp(self.ln_2(x))
+
+
+class GPT(nn.Module):
+    """A decoder-only transformer."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.vocab_size, config.embedding_size)
+        self.wpe = nn.Embedding(config.context_length, config.embedding_size)
+        self.drop = nn.Dropout(config.dropout)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.num_layers))
+        self.ln_f = nn.LayerNorm(config.embedding_size, config.layer_norm_epsilon, bias=config.bias)
+        self.lm_head = nn.Linear(config.embedding_size, config.vocab_size, bias=False)
+        if config.tied_head:
+            self.lm_head.weight = self.wte.weight
+        ones = torch.ones(config.context_length, config.context_length, dtype=torch.bool)
+        self.register_buffer("future", ones.triu(1), persistent=False)  # (context, context)
+        self.apply(self._initialise)
+        self._scale_residual_projections()
+
+    @staticmethod
+    def _initialise(module: nn.Module) -> None:
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            nn.init.normal_(module.weight, std=0.02)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+    def _scale_residual_projections(self) -> None:
+        """Each block adds to the stream twice: 1/sqrt(2 L) keeps its variance (GPT-2 paper, section 2.3)."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("c_proj.weight"):
+                nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * self.config.num_layers))
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters, embeddings included, a tied head counted once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def new_cache(self, batch_size: int, max_length: int) -> KeyValueCache:
+        """An empty cache for up to `max_length` tokens on the model's device, in its precision."""
+        return KeyValueCache(self.config, batch_size, max_length, like=self.wte.weight)
+
+    def hidden_states(self, ids: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """ids (B, T) -> what the head reads, (B, T, C). With a cache, `ids` go on where it ends.
+
+        Raises:
+            ValueError: when P + T is more than `context_length`.
+        """
+        T = ids.size(1)
+        P = cache.length if cache is not None else 0
+        if P + T > self.config.context_length:
+            raise ValueError(f"{P} + {T} tokens do not fit into a context of {self.config.context_length}")
+        positions = torch.arange(P, P + T, device=ids.device)
+        x = self.drop(self.wte(ids) + self.wpe(positions))  # (B, T, C)
+        future = self.future[P : P + T, : P + T]  # (T, S)
+        for layer, block in enumerate(self.h):
+            x = block(x, future, layer, cache)
+        if cache is not None:
+            cache.length = P + T
+        return self.ln_f(x)
+
+    def forward(self, ids: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """ids (B, T) -> logits (B, T, V)."""
+        return self.lm_head(self.hidden_states(ids, cache))
