@@ -1,1 +1,1 @@
-"""The torch room: models, sampling and text generation. Imported by the engine and training processes only."""
+"""The torch room: all that imports torch lives here or in `trainers/methods`, and nowhere else."""

@@ -58,10 +58,10 @@ class LanguageModel(Protocol):
         ...
 
     def new_cache(self, max_length: int) -> Any:
-        """An empty `Cache` of the model's own kind with room for `max_length` tokens, at most `context_length`."""
+        """An empty `Cache` of the model's own kind, with room for `max_length` <= `context_length` tokens."""
         ...
 
     # The cache is Any here because each model takes only the kind that its own `new_cache` makes.
     def forward(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
-        """Read `ids` (T,) after what is in the cache; float32 logits (V,) for the token after the last one."""
+        """Read `ids` (T,) after what is in the cache; float32 logits (V,) for the token that follows."""
         ...
