@@ -1,0 +1,262 @@
+"""Every setting there is: its section, type, limits, default and explanation, and the checks on a value.
+
+The classes are the settings file: a section per class, a setting per field. The form, the command line and
+the checks are all derived from them.
+The one rule: a new setting is a new field here, and nothing else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from engine.errors import UserError
+from engine.generation import GenerationSettings
+from engine.records import Record, between, explanation_of, limits_of, word, words_of
+from engine.wire import Backend, Device, Precision
+from tui_chat import toml_text
+
+KEY_PATTERN = re.compile(r"[a-z0-9_]+(\+[a-z0-9_]+)*")
+Theme = Literal[
+    "textual-dark",
+    "textual-light",
+    "nord",
+    "gruvbox",
+    "catppuccin-mocha",
+    "catppuccin-macchiato",
+    "catppuccin-frappe",
+    "catppuccin-latte",
+    "dracula",
+    "tokyo-night",
+    "monokai",
+    "flexoki",
+    "solarized-dark",
+    "solarized-light",
+    "rose-pine",
+    "rose-pine-moon",
+    "rose-pine-dawn",
+    "atom-one-dark",
+    "atom-one-light",
+    "ansi-dark",
+    "ansi-light",
+]
+
+
+class ChatSection(Record):
+    """What a new conversation starts with."""
+
+    model: Annotated[
+        str, word("The model of a new chat: builtin, a folder, run:NAME, run:NAME@best or hf:OWNER/NAME.")
+    ] = "builtin"
+    system_prompt: Annotated[str, word("What every new chat is told first; empty = nothing.")] = ""
+
+
+class EngineSection(Record):
+    """Where and how models run."""
+
+    device: Annotated[Device, word("Where models answer; auto takes a CUDA GPU when there is one.")] = "auto"
+    precision: Annotated[Precision, word("Number format of the weights; auto suits the device.")] = "auto"
+    backend: Annotated[
+        Backend, word("scratch is our own GPT, hf is transformers; auto takes scratch where it can.")
+    ] = "auto"
+    threads: Annotated[int, between(0, 1024, "CPU threads per model; 0 = one less than there are cores.")] = 0
+
+
+class UiSection(Record):
+    """What the screen looks like."""
+
+    theme: Annotated[Theme, word("Colours; the ansi themes use your terminal's own.")] = "textual-dark"
+    show_conversations: Annotated[bool, word("Show the list of conversations beside the chat.")] = True
+    show_statistics: Annotated[bool, word("Show tokens and tokens per second under each reply.")] = True
+    enter_sends: Annotated[
+        bool, word("Enter sends and Ctrl+J starts a new line; off: Enter starts a new line, Ctrl+J sends.")
+    ] = True
+
+
+class TrainingSection(Record):
+    """What the form for a new run starts with."""
+
+    device: Annotated[Device, word("Where runs train; auto takes a CUDA GPU when there is one.")] = "auto"
+    precision: Annotated[Precision, word("Number format while training; auto suits the device.")] = "auto"
+    threads: Annotated[int, between(0, 1024, "CPU threads per run; 0 = as many as there are cores.")] = 0
+
+
+class AppConfig(Record):
+    """The settings file: one section per field. `keys` maps the id of a key binding to the key(s) wanted."""
+
+    chat: ChatSection = ChatSection()
+    generation: GenerationSettings = GenerationSettings()
+    engine: EngineSection = EngineSection()
+    training: TrainingSection = TrainingSection()
+    ui: UiSection = UiSection()
+    keys: dict[str, str] = {}  # noqa: RUF012 - a struct copies it
+
+
+SECTIONS: dict[str, type[Record]] = {
+    "chat": ChatSection,
+    "generation": GenerationSettings,
+    "engine": EngineSection,
+    "training": TrainingSection,
+    "ui": UiSection,
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as a form or a table shows it."""
+
+    section: str
+    name: str
+    kind: Literal["switch", "choice", "whole number", "number", "text", "texts"]
+    default: Any
+    explanation: str
+    words: tuple[str, ...] = ()  # of a choice
+    limits: tuple[float | None, float | None] = (None, None)
+    may_be_none: bool = False
+
+    @property
+    def key(self) -> str:
+        """As on the command line: "generation.top_k"."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def allowed(self) -> str:
+        """What it takes, in a few words."""
+        none = ", or none" if self.may_be_none else ""
+        low, high = self.limits
+        if self.words:
+            return " | ".join(self.words)
+        if low is not None and high is not None and high < 2**31:
+            return f"{self.kind} from {_digits(low)} to {_digits(high)}{none}"
+        return {"switch": "true or false", "texts": 'list such as ["User:"]'}.get(self.kind, self.kind) + none
+
+
+def _digits(number: float) -> str:
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:g}"
+
+
+def all_settings() -> list[Setting]:
+    """Every setting but the keys, in the order of the file."""
+    return [setting_of(section, name) for section, cls in SECTIONS.items() for name in cls.__struct_fields__]
+
+
+def setting_of(section: str, name: str) -> Setting:
+    """What is known about one setting."""
+    cls = SECTIONS[section]
+    hint = typing.get_type_hints(cls)[name]
+    options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
+    kinds = {bool: "switch", int: "whole number", float: "number", str: "text"}
+    words = words_of(cls, name)
+    return Setting(
+        section,
+        name,
+        kind=typing.cast(Any, "choice" if words else kinds.get(options[0], "texts")),
+        default=getattr(cls(), name),
+        explanation=explanation_of(cls, name) or _EXPLANATIONS.get(f"{section}.{name}", ""),
+        words=words,
+        limits=limits_of(cls, name),
+        may_be_none=type(None) in options,
+    )
+
+
+_EXPLANATIONS = {"generation.stop": "Texts that end a reply; they are not part of it."}
+
+
+def value_of(config: AppConfig, key: str) -> Any:
+    """The value of "section.name"; None for a key that is not remapped.
+
+    Raises:
+        UserError: when there is no such setting.
+    """
+    section, name = split_key(key)
+    return config.keys.get(name) if section == "keys" else getattr(getattr(config, section), name)
+
+
+def parse_value(key: str, text: str) -> Any:
+    """What a person typed for `key`, as the type that setting has; checked.
+
+    Raises:
+        UserError: when the text is not a value for it.
+    """
+    section, name = split_key(key)
+    value = text if section == "keys" else _converted(setting_of(section, name), text)
+    if problem := problem_of(section, name, value):
+        raise UserError(f"{key}: {problem}")
+    return value
+
+
+def _converted(setting: Setting, text: str) -> Any:
+    """The text itself where it does not fit: the check that follows then says what is allowed."""
+    word = text.strip().lower()
+    if setting.may_be_none and word in ("", "none"):
+        return None
+    match setting.kind:
+        case "switch":
+            return {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}.get(
+                word, text
+            )
+        case "whole number" | "number" | "texts":
+            try:
+                return toml_text.parse(f"value = {word if setting.kind != 'texts' else text}", "")["value"]
+            except (UserError, KeyError):
+                return text
+    return text
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """ "section.name" taken apart.
+
+    Raises:
+        UserError: when there is no such setting.
+    """
+    section, _, name = key.partition(".")
+    if section == "keys" and name:
+        return section, name
+    if section not in SECTIONS or name not in SECTIONS[section].__struct_fields__:
+        raise UserError(unknown_setting(key))
+    return section, name
+
+
+def unknown_setting(key: str) -> str:
+    """There is no such setting; the likeliest one meant."""
+    known = [f"{section}.{name}" for section, cls in SECTIONS.items() for name in cls.__struct_fields__]
+    by_name = [candidate for candidate in known if candidate.partition(".")[2] == key.rpartition(".")[2]]
+    close = by_name[:1] or difflib.get_close_matches(key, [*known, *SECTIONS, "keys"], n=1)
+    hint = f"Did you mean '{close[0]}'?" if close else f"Sections: {', '.join([*SECTIONS, 'keys'])}."
+    return f"there is no setting '{printable(key)}'. {hint}"
+
+
+def printable(name: str) -> str:
+    """A name out of the file, harmless in a terminal."""
+    shown = "".join(character if character.isprintable() else "�" for character in name)
+    return shown if len(shown) <= 60 else f"{shown[:60]}…"
+
+
+def problem_of(section: str, name: str, value: object) -> str:
+    """What is wrong with one value, in a sentence; empty when nothing is."""
+    if section == "keys":
+        is_key = isinstance(value, str) and all(map(KEY_PATTERN.fullmatch, value.split(",")))
+        return (
+            "" if is_key else f"'{printable(name)}' must be a key such as \"ctrl+s\", or several with commas."
+        )
+    if name not in SECTIONS[section].__struct_fields__:
+        return unknown_setting(f"{section}.{name}")
+    if value is None and setting_of(section, name).may_be_none:
+        return ""
+    try:
+        SECTIONS[section].from_dict({name: value}, "")
+    except UserError as error:
+        allowed = setting_of(section, name)
+        return (
+            str(error).removeprefix(": ")
+            if allowed.words or None not in allowed.limits
+            else (f"{name} must be {_article(allowed.allowed)}.")
+        )
+    return ""
+
+
+def _article(words: str) -> str:
+    return words if words.startswith("true") else f"a {words}"
