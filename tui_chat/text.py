@@ -1,11 +1,12 @@
 """The one filter between foreign text and the terminal.
 
-Foreign is whatever a model, a person, a file, a data set or a server wrote. Textual passes escape sequences on to
-the terminal and reads `[brackets]` in plain strings as markup; a reply could so write the clipboard or run an action.
-The one rule: foreign text reaches a widget as `plain(text)`, or as `visible(text)` where the widget has markup off.
+Foreign is whatever a model, a person, a file, a data set or a server wrote. Textual passes escape sequences
+on to the terminal and reads `[brackets]` in plain strings as markup; a reply could so write the clipboard or
+run an action. The one rule: foreign text reaches a widget as `plain(text)`, or as `visible(text)` where the
+widget has markup off.
 
-Every control becomes exactly one visible cell, so the filter keeps lengths: it may be applied to a stream piece by
-piece, and a position in what is shown is a position in what was said.
+Every control becomes exactly one visible cell, so the filter keeps lengths: it may be applied to a stream
+piece by piece, and a position in what is shown is a position in what was said.
 """
 
 from __future__ import annotations

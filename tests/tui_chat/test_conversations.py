@@ -1,0 +1,190 @@
+"""Conversations are kept, found and never lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import UserError
+from tui_chat.conversations import Conversations, StoredMessage
+
+
+def open_file(path: Path) -> Conversations:
+    return Conversations.open(path / "private" / "conversations.db")
+
+
+def say(conversations: Conversations, conversation: int, text: str, role: str = "user") -> StoredMessage:
+    return conversations.add(StoredMessage(0, conversation, role, text))  # type: ignore[arg-type]
+
+
+def test_what_was_said_is_there_after_reopening(tmp_path: Path) -> None:
+    conversations = open_file(tmp_path)
+    talk = conversations.create("Hello", "builtin", '{"model": "builtin"}')
+    question = say(conversations, talk.id, "How are you?")
+    reply = StoredMessage(
+        0, talk.id, "assistant", "Well", model="builtin", seed=7, step=500, tokens_per_second=12.5
+    )
+    reply = conversations.add(reply)
+    conversations.close()
+    again = open_file(tmp_path)
+    assert again.messages(talk.id) == [question, reply]
+    assert [(c.id, c.title, c.preview) for c in again.newest()] == [(talk.id, "Hello", "Well")]
+    again.close()
+
+
+def test_the_list_shows_the_latest_first_and_follows_new_messages() -> None:
+    conversations = Conversations.in_memory()
+    first, second = conversations.create("first", "builtin"), conversations.create("second", "builtin")
+    assert [c.id for c in conversations.newest()] == [second.id, first.id]
+    say(conversations, first.id, "more")
+    assert [c.id for c in conversations.newest()] == [first.id, second.id]
+
+
+def test_a_deleted_conversation_is_hidden_and_can_be_brought_back() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("secret plans", "builtin")
+    say(conversations, talk.id, "volcano")
+    conversations.delete(talk.id)
+    assert (conversations.newest(), conversations.search("volcano"), conversations.prompts()) == ([], [], [])
+    conversations.restore(talk.id)
+    assert [c.id for c in conversations.search("volcano")] == [talk.id]
+
+
+def test_search_finds_words_begun_anywhere_and_in_titles() -> None:
+    conversations = Conversations.in_memory()
+    talk, other = conversations.create("About tea", "builtin"), conversations.create("Other", "builtin")
+    say(conversations, talk.id, "Camellia sinensis grows in Fujian")
+    say(conversations, other.id, "nothing to see")
+    assert [c.id for c in conversations.search("fuj camell")] == [talk.id]
+    assert [c.id for c in conversations.search("TEA")] == [talk.id]
+    assert conversations.search("camellia nothing") == []
+    assert "Camellia" in conversations.search("sinen")[0].preview
+
+
+def test_search_follows_changed_and_removed_messages() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("", "builtin")
+    message = say(conversations, talk.id, "old words", "assistant")
+    conversations.update(StoredMessage(message.id, talk.id, "assistant", "new words", status="stopped"))
+    assert conversations.search("old") == []
+    assert len(conversations.search("new")) == 1
+    conversations.remove_message(message.id)
+    assert conversations.search("new") == []
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=30))
+def test_search_never_refuses_a_query(query: str) -> None:
+    conversations = Conversations.in_memory()
+    conversations.search(query)
+    conversations.close()
+
+
+@pytest.mark.parametrize(
+    "query", ['"', "a AND", "NEAR(", "col:x", "a*b*", "-", "(", "^a", "a OR OR", "\ud800", "\0"]
+)
+def test_search_takes_the_syntax_of_its_language_as_words(query: str) -> None:
+    Conversations.in_memory().search(query)
+
+
+def test_the_history_of_the_prompt_is_what_was_sent_each_text_once() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("", "builtin")
+    for text in ("one", "two", "one"):
+        say(conversations, talk.id, text)
+    assert conversations.prompts() == ["two", "one"]
+
+
+def test_lone_surrogates_are_stored_as_question_marks() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("\ud800", "builtin")
+    say(conversations, talk.id, "a\ud800b")
+    assert conversations.messages(talk.id)[0].content == "a?b"
+
+
+def test_only_the_user_can_read_the_file(tmp_path: Path) -> None:
+    open_file(tmp_path).close()
+    file = tmp_path / "private" / "conversations.db"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"this is not a database, it is a text that is long enough to look like one" * 9]
+)
+def test_a_damaged_file_is_kept_aside_and_told(tmp_path: Path, rubbish: bytes) -> None:
+    file = tmp_path / "conversations.db"
+    file.write_bytes(rubbish)
+    conversations = Conversations.open(file)
+    assert "damaged" in conversations.notice
+    assert [aside.read_bytes() for aside in tmp_path.glob("*.bad-*")] == [rubbish]
+    conversations.create("works", "builtin")
+    conversations.close()
+
+
+def test_a_truncated_file_is_kept_aside(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    conversations = Conversations.open(file)
+    talk = conversations.create("x", "builtin")
+    say(conversations, talk.id, "word " * 5000)
+    conversations.close()
+    file.write_bytes(file.read_bytes()[:20000])
+    again = Conversations.open(file)
+    assert again.notice
+    again.close()
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    with sqlite3.connect(file) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    before = file.read_bytes()
+    with pytest.raises(UserError, match="newer tui-chat"):
+        Conversations.open(file)
+    assert file.read_bytes() == before
+
+
+def test_a_folder_in_place_of_the_file_is_explained(tmp_path: Path) -> None:
+    (tmp_path / "conversations.db").mkdir()
+    with pytest.raises(UserError, match="cannot be saved there"):
+        Conversations.open(tmp_path / "conversations.db")
+
+
+def test_a_locked_or_full_disk_is_told_in_a_sentence() -> None:
+    conversations = Conversations.in_memory()
+    conversations._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(UserError, match="could not be read or saved"):
+        conversations.create("x", "builtin")
+
+
+_TWO_AT_ONCE = """
+import sys
+from pathlib import Path
+from tui_chat.conversations import Conversations, StoredMessage
+conversations = Conversations.open(Path(sys.argv[1]))
+talk = conversations.create(sys.argv[2], "builtin")
+for number in range(20):
+    conversations.add(StoredMessage(0, talk.id, "user", f"message {number}"))
+    print(number, flush=True)
+if sys.argv[2] == "killed":
+    import os, signal
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_two_apps_make_and_write_the_same_file_at_once_and_a_killed_one_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    command = [sys.executable, "-c", _TWO_AT_ONCE, str(file)]
+    processes = [subprocess.Popen([*command, name], stdout=subprocess.PIPE) for name in ("killed", "second")]
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    assert [len(output.split()) for output in outputs] == [20, 20]
+    conversations = Conversations.open(file)
+    assert sorted(len(conversations.messages(talk.id)) for talk in conversations.newest()) == [20, 20]
+    conversations.close()

@@ -1,0 +1,166 @@
+"""The conversation file itself: opening, tables, migrations, and what happens to a broken one.
+
+Migrations only go forward, in one transaction, after a copy was made. A corrupt file is moved aside, never
+deleted; a file of a newer tui-chat is left alone. The one rule: no data of the user is ever overwritten here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.paths import private_directory
+
+BUSY_SECONDS = 10.0
+SAFE_WAL = (3, 51, 3)  # before it, two processes that checkpoint at once could corrupt a write-ahead log
+
+_VERSION_1 = (
+    """CREATE TABLE conversations (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        title TEXT NOT NULL, model TEXT NOT NULL, settings TEXT NOT NULL,
+        created REAL NOT NULL, updated REAL NOT NULL, deleted REAL)""",
+    """CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+        role TEXT NOT NULL, content TEXT NOT NULL, model TEXT NOT NULL, model_name TEXT NOT NULL,
+        settings TEXT NOT NULL, prompt_tokens INTEGER, completion_tokens INTEGER, tokens_per_second REAL,
+        dropped_messages INTEGER NOT NULL, finish_reason TEXT NOT NULL, seed INTEGER, step INTEGER,
+        error TEXT NOT NULL, status TEXT NOT NULL, created REAL NOT NULL)""",
+    "CREATE INDEX messages_of_conversation ON messages (conversation, id)",
+    "CREATE INDEX conversations_by_time ON conversations (updated)",
+    """CREATE VIRTUAL TABLE messages_fts USING fts5(
+        content, content='messages', content_rowid='id', tokenize='unicode61 remove_diacritics 2')""",
+    """CREATE TRIGGER words_added AFTER INSERT ON messages BEGIN
+        INSERT INTO messages_fts (rowid, content) VALUES (new.id, new.content); END""",
+    """CREATE TRIGGER words_removed AFTER DELETE ON messages BEGIN
+        INSERT INTO messages_fts (messages_fts, rowid, content)
+        VALUES ('delete', old.id, old.content); END""",
+    """CREATE TRIGGER words_changed AFTER UPDATE OF content ON messages BEGIN
+        INSERT INTO messages_fts (messages_fts, rowid, content) VALUES ('delete', old.id, old.content);
+        INSERT INTO messages_fts (rowid, content) VALUES (new.id, new.content); END""",
+)
+MIGRATIONS = (_VERSION_1,)  # MIGRATIONS[n] leads from version n to n + 1
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, str]:
+    """The ready database, and what the user should be told about opening it ('' = nothing).
+
+    Raises:
+        UserError: when the file cannot be opened, or was written by a newer tui-chat.
+    """
+    try:
+        return _open(path), ""
+    except sqlite3.OperationalError as error:
+        raise UserError(f"{path}: the conversations cannot be opened ({error}).") from error
+    except sqlite3.DatabaseError:
+        aside = _move_aside(path)
+    notice = f"The conversation file was damaged. It was kept as {aside.name}, and a new one was begun."
+    return _open(path), notice
+
+
+def memory_database() -> sqlite3.Connection:
+    """The same tables, in memory."""
+    connection = _connect(":memory:")
+    _migrate(connection, None)
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All statements inside are written, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    _make_private_file(path)
+    connection = _connect(str(path))
+    try:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        _choose_journal(connection)
+        _migrate(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(place: str) -> sqlite3.Connection:
+    # `isolation_level=None`: transactions are begun by us, never by the driver.
+    connection = sqlite3.connect(place, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _make_private_file(path: Path) -> None:
+    """The file and its directory, for the user's eyes only."""
+    try:
+        private_directory(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise UserError(f"{path}: the conversations cannot be saved there ({error.strerror}).") from error
+
+
+def _choose_journal(connection: sqlite3.Connection) -> None:
+    """A write-ahead log where it is safe; the first switch can meet another app's lock in spite of waiting."""
+    mode = "WAL" if sqlite3.sqlite_version_info >= SAFE_WAL else "DELETE"
+    for _ in range(20):
+        try:
+            connection.execute(f"PRAGMA journal_mode = {mode}").fetchone()
+            return
+        except sqlite3.OperationalError:
+            time.sleep(0.05)  # another app holds the lock; any mode it leaves behind works
+
+
+def _migrate(connection: sqlite3.Connection, path: Path | None) -> None:
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise UserError(
+            f"{path}: these conversations were written by a newer tui-chat (version {version} of the file). "
+            "Update tui-chat to open them."
+        )
+    if version == len(MIGRATIONS):
+        return
+    if version and path:
+        _copy(connection, path.with_name(f"{path.name}.version-{version}"))
+    with transaction(connection):
+        for steps in MIGRATIONS[_version(connection) :]:  # asked again: another app may have been quicker
+            for statement in steps:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    with sqlite3.connect(target) as copy:
+        connection.backup(copy)
+    copy.close()
+    target.chmod(0o600)
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename the file, and what belongs to it, to a name with the time."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.name}.bad-{stamp}")
+    path.rename(aside)
+    for ending in ("-wal", "-shm", "-journal"):
+        companion = path.with_name(path.name + ending)
+        if companion.exists():
+            companion.rename(aside.with_name(aside.name + ending))
+    return aside

@@ -1,0 +1,252 @@
+"""All conversations on disk: one SQLite file, whose methods are called from threads.
+
+    conversations   id title model settings created updated deleted
+    messages        id conversation role content model ... status created
+    messages_fts    the words of all messages, kept by triggers
+
+A user's turn is saved at once; a reply is saved while it grows and once more when it ends, however it ends.
+Calls may wait for a slow disk or for another tui-chat, so the app makes them through `asyncio.to_thread`.
+The one rule: every write is one short `BEGIN IMMEDIATE` transaction, so that two apps never wait for long.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from engine.chat import Role
+from engine.errors import UserError
+from tui_chat import conversation_schema
+
+Status = Literal["complete", "streaming", "stopped", "error"]
+KEEP_DELETED_SECONDS = 7 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What the list shows of a conversation."""
+
+    id: int
+    title: str
+    model: str  # reference
+    settings: str  # JSON of the pane's settings
+    created: float
+    updated: float
+    preview: str = ""  # its last words, or what a search found in it
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message with what is known about how it came to be."""
+
+    id: int
+    conversation: int
+    role: Role
+    content: str
+    model: str = ""  # reference of the model that said it
+    model_name: str = ""
+    settings: str = ""  # JSON of the generation settings
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    tokens_per_second: float | None = None
+    dropped_messages: int = 0
+    finish_reason: str = ""
+    seed: int | None = None
+    step: int | None = None  # training step of the weights that said it
+    error: str = ""
+    status: Status = "complete"
+    created: float = 0.0
+
+
+_MESSAGE_FIELDS = tuple(StoredMessage.__dataclass_fields__)
+_SAVED_FIELDS = _MESSAGE_FIELDS[2:]  # without the ids
+_LIST = """
+    SELECT c.id, c.title, c.model, c.settings, c.created, c.updated,
+           coalesce((SELECT substr(content, 1, 300) FROM messages m
+                     WHERE m.conversation = c.id ORDER BY id DESC LIMIT 1), '')
+    FROM conversations c WHERE c.deleted IS NULL
+"""
+_FOUND_WORDS = """
+    SELECT m.conversation, snippet(messages_fts, 0, '', '', '…', 16)
+    FROM messages_fts JOIN messages m ON m.id = messages_fts.rowid
+    WHERE messages_fts MATCH :terms ORDER BY m.id DESC LIMIT 2000
+"""
+
+
+class Conversations:
+    """The conversation file. Methods may be called from any thread, one at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, notice: str = "") -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+        self.notice = notice  # what the user should be told about opening, if anything
+
+    @classmethod
+    def open(cls, path: Path) -> Conversations:
+        """Open or make the file; a corrupt one is moved aside, with a `notice` that says where to.
+
+        Raises:
+            UserError: when it cannot be opened, or was written by a newer tui-chat.
+        """
+        connection, notice = conversation_schema.open_database(path)
+        conversations = cls(connection, notice)
+        conversations._forget_deleted()
+        return conversations
+
+    @classmethod
+    def in_memory(cls, notice: str = "") -> Conversations:
+        """Conversations that end with the app, for tests and for when no file can be used."""
+        return cls(conversation_schema.memory_database(), notice)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._turn:
+            self._connection.close()
+
+    # ---- conversations
+
+    def create(self, title: str, model: str, settings: str = "") -> Conversation:
+        """Begin a conversation."""
+        now = time.time()
+        with self._writing() as execute:
+            cursor = execute(
+                "INSERT INTO conversations (title, model, settings, created, updated) VALUES (?, ?, ?, ?, ?)",
+                (_storable(title), _storable(model), settings, now, now),
+            )
+        return Conversation(cursor.lastrowid or 0, title, model, settings, now, now)
+
+    def newest(self, limit: int = 500) -> list[Conversation]:
+        """The conversations, newest first."""
+        return self._conversations(_LIST + " ORDER BY c.updated DESC LIMIT :limit", {"limit": limit})
+
+    def search(self, query: str, limit: int = 200) -> list[Conversation]:
+        """Conversations with a message that holds all words of `query`, or with it in their title.
+
+        The words may be unfinished; `preview` shows where they were found. Never refuses a query.
+        """
+        terms = fts_terms(query)
+        if not terms:
+            return self.newest(limit)
+        found: dict[int, str] = {}
+        for conversation, words in self._read(_FOUND_WORDS, {"terms": terms}):
+            found.setdefault(conversation, words)
+        in_title = query.strip().lower()
+        return [
+            replace(talk, preview=found.get(talk.id, talk.preview))
+            for talk in self.newest(limit=-1)
+            if talk.id in found or in_title in talk.title.lower()
+        ][:limit]
+
+    def get(self, conversation: int) -> Conversation | None:
+        """One conversation, or None when it is gone."""
+        found = self._conversations(_LIST + " AND c.id = :id", {"id": conversation})
+        return found[0] if found else None
+
+    def rename(self, conversation: int, title: str) -> None:
+        """Give a conversation another title."""
+        self._change("UPDATE conversations SET title = ? WHERE id = ?", _storable(title), conversation)
+
+    def choose(self, conversation: int, model: str, settings: str) -> None:
+        """Remember with which model and settings a conversation goes on."""
+        statement = "UPDATE conversations SET model = ?, settings = ? WHERE id = ?"
+        self._change(statement, _storable(model), settings, conversation)
+
+    def delete(self, conversation: int) -> None:
+        """Hide a conversation; `restore` brings it back for a week."""
+        self._change("UPDATE conversations SET deleted = ? WHERE id = ?", time.time(), conversation)
+
+    def restore(self, conversation: int) -> None:
+        """Undo `delete`."""
+        self._change("UPDATE conversations SET deleted = NULL WHERE id = ?", conversation)
+
+    def _forget_deleted(self) -> None:
+        too_old = time.time() - KEEP_DELETED_SECONDS
+        self._change("DELETE FROM conversations WHERE deleted < ?", too_old)
+
+    # ---- messages
+
+    def messages(self, conversation: int) -> list[StoredMessage]:
+        """The messages of a conversation, oldest first."""
+        columns = ", ".join(_MESSAGE_FIELDS)
+        query = f"SELECT {columns} FROM messages WHERE conversation = :id ORDER BY id"
+        return [StoredMessage(*row) for row in self._read(query, {"id": conversation})]
+
+    def add(self, message: StoredMessage) -> StoredMessage:
+        """Save a new message (its `id` is ignored) and return it with its id."""
+        message = replace(message, created=message.created or time.time())
+        columns = ", ".join(_SAVED_FIELDS)
+        marks = ", ".join("?" * (len(_SAVED_FIELDS) + 1))
+        with self._writing() as execute:
+            cursor = execute(
+                f"INSERT INTO messages (conversation, {columns}) VALUES ({marks})",
+                (message.conversation, *_values(message)),
+            )
+            execute(
+                "UPDATE conversations SET updated = ? WHERE id = ?", (message.created, message.conversation)
+            )
+        return replace(message, id=cursor.lastrowid or 0)
+
+    def update(self, message: StoredMessage) -> None:
+        """Save a message that was added before, as it is now."""
+        columns = ", ".join(f"{name} = ?" for name in _SAVED_FIELDS)
+        self._change(f"UPDATE messages SET {columns} WHERE id = ?", *_values(message), message.id)
+
+    def remove_message(self, message: int) -> None:
+        """Take a message out of its conversation, for good."""
+        self._change("DELETE FROM messages WHERE id = ?", message)
+
+    def prompts(self, limit: int = 200) -> list[str]:
+        """What the user sent last, oldest first, each text once: the history of the prompt."""
+        query = """
+            SELECT content FROM messages m JOIN conversations c ON c.id = m.conversation
+            WHERE role = 'user' AND deleted IS NULL GROUP BY content ORDER BY max(m.id) DESC LIMIT :limit
+        """
+        return [row[0] for row in self._read(query, {"limit": limit})][::-1]
+
+    # ---- reading and writing
+
+    def _conversations(self, query: str, values: dict[str, Any]) -> list[Conversation]:
+        return [Conversation(*row) for row in self._read(query, values)]
+
+    def _read(self, query: str, values: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
+        with self._turn, _told_to_a_person():
+            return self._connection.execute(query, values).fetchall()
+
+    def _change(self, statement: str, *values: object) -> None:
+        with self._writing() as execute:
+            execute(statement, values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        with self._turn, _told_to_a_person(), conversation_schema.transaction(self._connection):
+            yield self._connection.execute
+
+
+@contextmanager
+def _told_to_a_person() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise UserError(f"The conversations could not be read or saved: {error}.") from error
+
+
+def fts_terms(query: str) -> str:
+    """An FTS5 query that means all words of `query`; every character is searched for, none is syntax."""
+    words = _storable(query).replace("\0", " ").replace('"', " ").split()
+    return " ".join(f'"{word}"*' for word in words if any(character.isalnum() for character in word))
+
+
+def _values(message: StoredMessage) -> tuple[Any, ...]:
+    values = (getattr(message, name) for name in _SAVED_FIELDS)
+    return tuple(_storable(value) if isinstance(value, str) else value for value in values)
+
+
+def _storable(text: str) -> str:
+    """`text` without lone surrogates, which SQLite refuses."""
+    return text.encode("utf-8", "replace").decode()
