@@ -34,7 +34,9 @@ class GenerationSettings(Record):
         float, between(0.1, 10, "Above 1 makes tokens that already stand in the text less likely.")
     ] = 1.0
     stop: tuple[str, ...] = ()  # texts that end the reply; not part of it
-    seed: Annotated[int, between(0, 2**62, "The same seed gives the same reply; none = random.")] | None = None
+    seed: Annotated[int, between(0, 2**62, "The same seed gives the same reply; none = random.")] | None = (
+        None
+    )
     alternatives: Annotated[int, between(0, 20, "How many likeliest tokens to report with each token.")] = 0
 
 

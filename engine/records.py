@@ -138,7 +138,11 @@ def _in_plain_words(cls: type[Record], message: str) -> str:
         return f"'{missing[1]}' is missing."
     if "enum value" in text:
         words = words_of(cls, name)
-        return f"{name} must be one of: {', '.join(words)}." if words else f"{name} is not one of the allowed words."
+        return (
+            f"{name} must be one of: {', '.join(words)}."
+            if words
+            else f"{name} is not one of the allowed words."
+        )
     return f"{text}." if name == "the value" else f"{name}: {text}."
 
 
@@ -160,7 +164,9 @@ def limits_of(cls: type[Record], field: str) -> tuple[float | None, float | None
 def words_of(cls: type[Record], field: str) -> tuple[str, ...]:
     """The words a field chooses from; empty when it is free."""
     annotation = _annotation(cls, field)
-    annotation = getattr(annotation, "__origin__", annotation) if hasattr(annotation, "__metadata__") else annotation
+    annotation = (
+        getattr(annotation, "__origin__", annotation) if hasattr(annotation, "__metadata__") else annotation
+    )
     return typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
 
 

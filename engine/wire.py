@@ -3,8 +3,8 @@
     app  --> engine                            engine --> app
     {"type":"generate","request":1,...}        {"type":"loading","stage":"weights","share":0.4}   while loading
     {"type":"cancel","request":1}              {"type":"loaded","model":{...}}                    once
-    {"type":"reload"}                          {"type":"text",...,"request":1} ...                per token
-                                               {"type":"done",...,"request":1}                    ends a reply
+                                               {"type":"chunk","request":1,"chunk":{...}} ...     per token
+                                               {"type":"done","request":1,"result":{...}}         ends a reply
                                                {"type":"failed","message":"...","request":1}      or this
 
 What to load is in the first line, `{"type":"load",...}`. End of stdin ends the engine. Lines may be long
@@ -20,7 +20,7 @@ import msgspec
 
 from engine.chat import ChatMessage
 from engine.errors import UserError
-from engine.generation import FinishReason, GenerationSettings, Token
+from engine.generation import GenerationDone, GenerationSettings, TextChunk
 from engine.records import Record
 
 LINE_LIMIT = 16 * 1024 * 1024  # bytes
@@ -89,27 +89,18 @@ class Loaded(Record, tag="loaded"):
     model: LoadedModel
 
 
-class Text(Record, tag="text"):
+class Text(Record, tag="chunk"):
     """A piece of a reply."""
 
     request: int
-    text: str
-    tokens: tuple[Token, ...] = ()
+    chunk: TextChunk
 
 
 class Done(Record, tag="done"):
-    """A reply is complete. Fields as in `GenerationDone`."""
+    """A reply is complete."""
 
     request: int
-    finish_reason: FinishReason
-    prompt_tokens: int
-    completion_tokens: int
-    seed: int
-    dropped_messages: int = 0
-    seconds_to_first_token: float = 0.0
-    tokens_per_second: float = 0.0
-    prompt_token_ids: tuple[int, ...] = ()
-    step: int | None = None
+    result: GenerationDone
 
 
 class Failed(Record, tag="failed"):

@@ -1,0 +1,149 @@
+"""The engine process: `python -m engine`, one loaded model, JSON lines over stdin and stdout (see `engine.wire`).
+
+    stdin --(reader thread)--> queue --> main thread: load, then one reply after another --> stdout
+
+The reader thread only notes what was asked, so a cancel arrives while the main thread computes. When stdin ends,
+the app is gone, and so is this process, whatever it is doing.
+The one rule: descriptor 1 belongs to the wire alone; what libraries print goes to the log (descriptor 2).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from engine import wire
+from engine.errors import UserError
+from engine.generation import GenerationEvent, TextChunk
+
+if TYPE_CHECKING:
+    from engine.models.loading import ModelOnDuty
+
+NICENESS = 5  # the screen comes first
+
+logger = logging.getLogger("engine")
+
+
+class Inbox:
+    """What the app asked for, read by a thread of its own."""
+
+    def __init__(self, stdin: BinaryIO) -> None:
+        self._stdin = stdin
+        self._waiting: queue.Queue[wire.Load | wire.Generate] = queue.Queue()
+        self._cancelled: set[int] = set()
+
+    def start(self) -> None:
+        """Begin to read; ends the process when the app closes the pipe."""
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def next(self) -> wire.Load | wire.Generate:
+        """Wait for the next thing to do."""
+        return self._waiting.get()
+
+    def is_cancelled(self, request: int) -> bool:
+        """Whether the app has lost interest in a reply."""
+        return request in self._cancelled
+
+    def _read(self) -> None:
+        for line in self._stdin:
+            message = wire.read_from_app(line)
+            if isinstance(message, wire.Cancel):
+                self._cancelled.add(message.request)
+            else:
+                self._waiting.put(message)
+        os._exit(0)  # the app is gone; the main thread may be deep inside a matrix product
+
+
+class Outbox:
+    """The wire back to the app."""
+
+    def __init__(self, stdout: BinaryIO) -> None:
+        self._stdout = stdout
+
+    def send(self, message: wire.FromEngine) -> None:
+        """Write one line at once."""
+        self._stdout.write(wire.encode(message))
+        self._stdout.flush()
+
+
+def main() -> None:
+    """Serve one app until it closes the pipe."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    outbox = Outbox(_take_stdout())
+    inbox = Inbox(sys.stdin.buffer)
+    inbox.start()
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    load = inbox.next()
+    assert isinstance(load, wire.Load), "the first line must say what to load"
+    try:
+        _serve(load, inbox, outbox)
+    except UserError as error:
+        outbox.send(wire.Failed(message=str(error)))
+    except Exception:
+        traceback.print_exc()
+        outbox.send(wire.Failed(message="The engine hit a defect while loading; its log has the details."))
+
+
+def _serve(load: wire.Load, inbox: Inbox, outbox: Outbox) -> None:
+    outbox.send(wire.Loading(stage="starting torch"))
+    from engine.models.loading import (
+        ModelOnDuty,  # here, so that the app hears from us before torch is imported
+    )
+
+    duty = ModelOnDuty(load, lambda stage, share: outbox.send(wire.Loading(stage=stage, share=share)))
+    outbox.send(wire.Loaded(model=duty.take_newest()))
+    while True:
+        request = inbox.next()
+        if isinstance(request, wire.Generate):
+            _answer(duty, request, inbox, outbox)
+
+
+def _answer(duty: ModelOnDuty, request: wire.Generate, inbox: Inbox, outbox: Outbox) -> None:
+    try:
+        if (newer := duty.take_newest_if_moved()) is not None:
+            outbox.send(wire.Loaded(model=newer))
+        for event in duty.events(request, lambda: inbox.is_cancelled(request.request)):
+            outbox.send(_on_the_wire(event, request.request, duty.step))
+    except UserError as error:
+        outbox.send(wire.Failed(message=str(error), request=request.request))
+    except MemoryError:
+        outbox.send(wire.Failed(message=_OUT_OF_MEMORY, request=request.request))
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        outbox.send(wire.Failed(message=_OUT_OF_MEMORY, request=request.request))
+
+
+_OUT_OF_MEMORY = (
+    "There was not enough memory for this reply. Close other panes or programs, shorten the conversation, "
+    "or choose a smaller model."
+)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
+def _on_the_wire(event: GenerationEvent, request: int, step: int | None) -> wire.Text | wire.Done:
+    if isinstance(event, TextChunk):
+        return wire.Text(request=request, chunk=event)
+    return wire.Done(request=request, result=msgspec.structs.replace(event, step=step))
+
+
+def _take_stdout() -> BinaryIO:
+    """Keep descriptor 1 for the wire and point it at the log, so that stray prints cannot corrupt a line."""
+    wire_descriptor = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(wire_descriptor, "wb")
+
+
+if __name__ == "__main__":
+    main()

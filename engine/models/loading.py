@@ -1,0 +1,171 @@
+"""From a reference to a model that answers: choose backend, device and precision, load, and keep it fresh.
+
+    Load(reference, backend, device, ...) -> ModelOnDuty -> events of replies
+
+A reference to a run that still learns may mean newer weights before each reply; they are taken then, never during.
+The one rule: "auto" is decided here and nowhere else, and what was decided is told in `LoadedModel`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import torch
+
+from engine import wire
+from engine.errors import UserError
+from engine.generation import GenerationEvent
+from engine.model_card import ModelCard, read_json, read_model_card
+from engine.model_library import Progress, moves_on, resolve
+from engine.models.checkpoints import load_gpt, read_gpt_config
+from engine.models.hugging_face import HuggingFaceModel
+from engine.models.language_model import LanguageModel
+from engine.models.scratch import ScratchModel
+from engine.models.text_generator import TextGenerator, check_vocabulary
+from engine.tokenizers import load_tokenizer
+from engine.tokenizers.chat_format import chat_format_of
+
+logger = logging.getLogger(__name__)
+
+
+class ModelOnDuty:
+    """The one model of an engine process."""
+
+    def __init__(self, load: wire.Load, on_progress: Progress) -> None:
+        self._load = load
+        self._on_progress = on_progress
+        self._directory: Path | None = None
+        self._generator: TextGenerator | None = None
+        self.step: int | None = None
+
+    def take_newest(self) -> wire.LoadedModel:
+        """Load what the reference means now.
+
+        Raises:
+            UserError: when there is no such model, or it cannot be loaded as asked.
+        """
+        started = time.perf_counter()
+        load = self._load
+        directory = resolve(load.reference, self._on_progress, load.trust_remote_code)
+        card = read_model_card(directory)
+        threads = choose_threads(load.threads)
+        torch.set_num_threads(threads)
+        device = choose_device(load.device)
+        backend = choose_backend(load.backend, directory)
+        self._on_progress("reading weights", None)
+        model = self._read_model(directory, backend, device)
+        tokenizer = load_tokenizer(directory)
+        check_vocabulary(model, tokenizer)
+        chat_format = chat_format_of(directory, tokenizer)
+        self._generator = TextGenerator(model, tokenizer, chat_format)
+        self._directory, self.step = directory, card.step
+        return _describe(load, directory, card, model, backend, chat_format.name, threads, started)
+
+    def take_newest_if_moved(self) -> wire.LoadedModel | None:
+        """Load again when a run has newer weights; None when nothing changed.
+
+        A run prunes its checkpoints while we read: then the weights at hand answer, and the next reply tries again.
+        """
+        if not moves_on(self._load.reference):
+            return None
+        try:
+            if resolve(self._load.reference) == self._directory:
+                return None
+            return self.take_newest()
+        except UserError as error:
+            logger.warning("kept step %s: %s", self.step, error)
+            return None
+
+    def events(self, request: wire.Generate, is_cancelled: Callable[[], bool]) -> Iterator[GenerationEvent]:
+        """The reply to a request, piece by piece."""
+        assert self._generator is not None, "take_newest comes first"
+        if request.prompt is not None:
+            return self._generator.complete(request.prompt, request.settings, is_cancelled)
+        return self._generator.reply(request.messages, request.settings, is_cancelled)
+
+    def _read_model(self, directory: Path, backend: str, device: str) -> LanguageModel:
+        precision = choose_precision(self._load.precision, device)
+        if backend == "scratch":
+            dtype = getattr(torch, precision)
+            gpt = load_gpt(
+                directory, device, dtype, lambda share: self._on_progress("reading weights", share)
+            )
+            return ScratchModel(gpt)
+        return HuggingFaceModel.load(directory, device, precision, self._load.trust_remote_code)
+
+
+def choose_threads(asked: int) -> int:
+    """CPU threads: as asked, else one less than there are cores (a busy second process makes more a loss)."""
+    return asked or max(1, (psutil.cpu_count(logical=False) or os.cpu_count() or 2) - 1)
+
+
+def choose_device(asked: str) -> str:
+    """ "cuda" when it is there, else "cpu"; or as asked.
+
+    Raises:
+        UserError: when CUDA is asked for and not there.
+    """
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            "There is no CUDA device here (or torch came without CUDA). Use --device cpu or auto."
+        )
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return asked
+
+
+def choose_precision(asked: str, device: str) -> str:
+    """bfloat16 where the device is made for it; float32 on a CPU, where it is exact and as fast."""
+    if asked != "auto":
+        return asked
+    return "bfloat16" if device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+
+
+def choose_backend(asked: str, directory: Path) -> str:
+    """The scratch GPT for every GPT-2 directory it can compute, Hugging Face for the rest; or as asked."""
+    if asked != "auto":
+        return asked
+    if read_json(directory / "config.json", "a model directory needs it").get("model_type") != "gpt2":
+        return "hf"
+    try:
+        read_gpt_config(directory)
+    except UserError:
+        return "hf"
+    return "scratch"
+
+
+def _describe(
+    load: wire.Load,
+    directory: Path,
+    card: ModelCard,
+    model: LanguageModel,
+    backend: str,
+    chat_format: str,
+    threads: int,
+    started: float,
+) -> wire.LoadedModel:
+    warnings = []
+    if chat_format == "completion":
+        warnings.append("This model was not trained to chat: it continues your text.")
+    return wire.LoadedModel(
+        reference=load.reference,
+        name=card.name,
+        directory=str(directory),
+        backend=backend,
+        device=str(model.device),
+        precision=model.precision,
+        chat_format=chat_format,
+        context_length=model.context_length,
+        vocab_size=model.vocab_size,
+        num_parameters=model.num_parameters,
+        seconds_to_load=time.perf_counter() - started,
+        threads=threads,
+        step=card.step,
+        val_loss=card.val_loss,
+        warnings=tuple(warnings),
+    )
