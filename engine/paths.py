@@ -21,7 +21,9 @@ def _home() -> Path | None:
 def config_path() -> Path:
     """The settings file (TOML)."""
     home = _home()
-    return (home / "config" if home else Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))) / "config.toml"
+    return (
+        home / "config" if home else Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))
+    ) / "config.toml"
 
 
 def data_path() -> Path:
@@ -54,6 +56,19 @@ def models_path() -> Path:
 def logs_path() -> Path:
     """Logs of the app and of engine processes."""
     return data_path() / "logs"
+
+
+def hub_cache_path() -> Path:
+    """Models downloaded from the Hugging Face Hub: the cache that other programs of this machine share.
+
+    `HF_HUB_CACHE` and `HF_HOME` decide, as they do elsewhere; a TUI_CHAT_HOME keeps downloads to itself.
+    """
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser().absolute()
+    if home := os.environ.get("HF_HOME"):
+        return Path(home).expanduser().absolute() / "hub"
+    shared = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute()
+    return (cache_path() if _home() else shared) / "huggingface" / "hub"
 
 
 def private_directory(path: Path) -> Path:
