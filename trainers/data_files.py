@@ -1,0 +1,276 @@
+"""Reading files of text and of JSON rows, in pieces, so that a file may be larger than memory.
+
+    for block in text_blocks(path, rejected): ...        # plain text, about a million characters at a time
+    for line, value in json_values(path, rejected): ...  # JSON lines, or the elements of one JSON array
+
+.gz and .xz are opened on the fly; a byte order mark is skipped; Windows line ends become "\\n".
+The one rule: what cannot be read goes to `rejected` with its line number and the reason, and reading goes on.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+
+from engine.errors import UserError
+
+Reject = Callable[[int, str], None]  # line number, reason
+
+LINE_LIMIT = 1_000_000  # bytes of one JSON row
+BLOCK_SIZE = 1 << 20  # bytes of plain text read at once
+ARRAY_LIMIT = 1 << 30  # bytes of one JSON array; lines have no such limit
+TEXT_SUFFIXES = (".txt", ".md", ".text", ".markdown")
+ROW_SUFFIXES = (".jsonl", ".ndjson", ".json")
+PACKED_SUFFIXES = (".gz", ".xz")
+_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_UNPACKING_ERRORS = (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error)
+
+
+def data_files(path: Path) -> list[Path]:
+    """The file itself, or the data files below a folder, sorted by name.
+
+    Raises:
+        UserError: when there is nothing to read.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"{path}: there is no such file or folder.")
+    found = sorted(file for file in path.rglob("*") if _is_data(file) and not _is_hidden(file, path))
+    if not found:
+        wanted = ", ".join(TEXT_SUFFIXES[:2] + ROW_SUFFIXES)
+        raise UserError(f"{path}: there is no data file in this folder. Wanted: {wanted}, also packed as .gz or .xz.")
+    return found
+
+
+def holds_rows(path: Path) -> bool:
+    """Whether a file holds JSON rows rather than plain text; an unknown suffix is decided by the first bytes.
+
+    Raises:
+        UserError: when the file is neither, or cannot be read.
+    """
+    suffix = _inner_suffix(path)
+    if suffix in ROW_SUFFIXES:
+        return True
+    with open_data(path) as file:
+        head = _read(file, 4096, path)
+    if suffix in TEXT_SUFFIXES:
+        return False
+    if b"\0" in head:
+        raise UserError(f"{path}: this is not a text file. Plain text, JSON or JSON lines in UTF-8 is wanted.")
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith((b'{"', b'[{', b"{\n", b"[\n"))
+
+
+def open_data(path: Path) -> IO[bytes]:
+    """A binary stream of the unpacked content, after its byte order mark.
+
+    Raises:
+        UserError: when the file cannot be opened, or is not UTF-8 by its first bytes.
+    """
+    try:
+        file = cast(IO[bytes], _opener(path)(path, "rb"))
+        start = _read(file, 3, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if start[:2] in _MARKS:
+        file.close()
+        raise UserError(f"{path}: this file is {_MARKS[start[:2]]}. Save it as UTF-8 and try again.")
+    if start != b"\xef\xbb\xbf":
+        file.seek(0)
+    return file
+
+
+def text_blocks(path: Path, reject: Reject) -> Iterator[str]:
+    """A plain text file in blocks that end with a line where they can; lines that are not UTF-8 are left out."""
+    line, rest = 1, b""
+    with open_data(path) as file:
+        while data := _read(file, BLOCK_SIZE, path):
+            block, rest = _cut(rest + data)
+            if block:
+                yield _decoded(block, line, reject)
+                line += block.count(b"\n")
+    if rest:
+        yield _decoded(rest, line, reject)
+
+
+def json_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
+    """The rows of a JSON file with the lines they begin at, whether it is JSON lines or one array."""
+    if _is_array(path):
+        yield from _array_values(path, reject)
+    else:
+        yield from _line_values(path, reject)
+
+
+def _line_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
+    decode = msgspec.json.Decoder().decode
+    for number, line in _lines(path, reject):
+        if not line.strip():
+            continue
+        try:
+            yield number, decode(line)
+        except RecursionError:
+            reject(number, "nested too deeply")
+        except UnicodeDecodeError:
+            reject(number, "not UTF-8")
+        except msgspec.DecodeError as error:
+            reject(number, f"not valid JSON ({error})")
+
+
+def _lines(path: Path, reject: Reject) -> Iterator[tuple[int, bytes]]:
+    """Numbered lines; one that is too long is skipped without ever being held in memory."""
+    number = 0
+    with open_data(path) as file:
+        while line := _read_line(file, path):
+            number += 1
+            if len(line) > LINE_LIMIT:
+                while line and not line.endswith(b"\n"):
+                    line = _read_line(file, path)
+                reject(number, f"longer than {LINE_LIMIT:,} bytes")
+                continue
+            yield number, line
+
+
+class _NotFiniteError(ValueError):
+    """NaN and Infinity are Python's words, not JSON's."""
+
+
+def _refuse_constant(name: str) -> None:
+    raise _NotFiniteError(f"not valid JSON ({name})")
+
+
+def _array_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
+    """The elements of one JSON array, or of several values in a row (a pretty-printed object is one)."""
+    text = _whole_text(path)
+    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+    position, line, counted = _skip(text, 0, " \t\r\n["), 1, 0
+    while position < len(text) and text[position] != "]":
+        line, counted = line + text.count("\n", counted, position), position
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except _NotFiniteError as error:
+            reject(line, str(error))
+            end = _next_element(text, position)
+        except json.JSONDecodeError as error:
+            # After a syntax error nobody can say where the next row begins.
+            reject(error.lineno, f"not valid JSON ({error.msg}); the rest of the file cannot be read")
+            return
+        except RecursionError:
+            reject(line, "nested too deeply; the rest of the file cannot be read")
+            return
+        else:
+            if end - position > LINE_LIMIT:
+                reject(line, f"longer than {LINE_LIMIT:,} characters")
+            else:
+                yield line, value
+        position = _skip(text, end, " \t\r\n,")
+
+
+def _next_element(text: str, position: int) -> int:
+    """Past the element at `position`, which is sound JSON but for a NaN: parse it with NaN allowed."""
+    return json.JSONDecoder().raw_decode(text, position)[1]
+
+
+def _skip(text: str, position: int, characters: str) -> int:
+    while position < len(text) and text[position] in characters:
+        position += 1
+    return position
+
+
+def _whole_text(path: Path) -> str:
+    with open_data(path) as file:
+        data = _read(file, ARRAY_LIMIT + 1, path)
+    if len(data) > ARRAY_LIMIT:
+        raise UserError(
+            f"{path}: a JSON array of more than {ARRAY_LIMIT >> 30} GB does not fit into memory. Turn it into JSON lines."
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}, line {line}: this is not UTF-8. Save the file as UTF-8 and try again.") from None
+
+
+def _is_array(path: Path) -> bool:
+    """JSON lines begin with a whole object on the first line; anything else is read as one document."""
+    with open_data(path) as file:
+        first = _read_line(file, path).strip()
+        while not first and (line := _read_line(file, path)):
+            first = line.strip()
+    if first.startswith(b"["):
+        return True
+    if _inner_suffix(path) != ".json" or not first.startswith(b"{") or len(first) >= LINE_LIMIT:
+        return False
+    try:
+        msgspec.json.decode(first)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return True
+    return False
+
+
+def _cut(data: bytes) -> tuple[bytes, bytes]:
+    """Bytes to decode now and bytes to keep: cut after the last line, or else between two characters."""
+    end = data.rfind(b"\n") + 1
+    if end == 0:
+        end = len(data)
+        while end > 0 and end > len(data) - 4 and data[end - 1] & 0xC0 == 0x80:
+            end -= 1  # step back over continuation bytes
+        end = max(end - 1, 0)  # and over the byte that leads them
+    return data[:end], data[end:]
+
+
+def _decoded(block: bytes, first_line: int, reject: Reject) -> str:
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        text = "".join(_good_lines(block, first_line, reject))
+    return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+def _good_lines(block: bytes, first_line: int, reject: Reject) -> Iterator[str]:
+    for number, line in enumerate(re.findall(rb"[^\n]*\n|[^\n]+", block), first_line):
+        try:
+            yield line.decode()
+        except UnicodeDecodeError:
+            reject(number, "not UTF-8")
+
+
+def _read(file: IO[bytes], size: int, path: Path) -> bytes:
+    try:
+        return file.read(size)
+    except _UNPACKING_ERRORS as error:
+        raise UserError(f"{path}: the packed file is damaged ({error}).") from None
+
+
+def _read_line(file: IO[bytes], path: Path) -> bytes:
+    try:
+        return file.readline(LINE_LIMIT + 1)
+    except _UNPACKING_ERRORS as error:
+        raise UserError(f"{path}: the packed file is damaged ({error}).") from None
+
+
+def _opener(path: Path) -> Callable[..., Any]:
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    return openers.get(path.suffix.lower(), open)
+
+
+def _inner_suffix(path: Path) -> str:
+    """The suffix under .gz or .xz, in small letters."""
+    packed = path.suffix.lower() in PACKED_SUFFIXES
+    return (Path(path.stem).suffix if packed else path.suffix).lower()
+
+
+def _is_data(path: Path) -> bool:
+    return _inner_suffix(path) in TEXT_SUFFIXES + ROW_SUFFIXES and path.is_file()
+
+
+def _is_hidden(file: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)

@@ -1,0 +1,213 @@
+"""What a row of a JSON data set means: a conversation, or a text. The formats people actually have.
+
+    messages           {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+    sharegpt           {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}]}
+    alpaca             {"instruction": "Translate", "input": "Hallo", "output": "Hello"}   (or "response")
+    prompt_completion  {"prompt": "Hi", "completion": "Hello!"}
+    question_answer    {"question": "1 + 1?", "answer": "2"}
+    persona            {"input persona": "I am a robot.", "synthesized text": "User: Hi\\nPersona: Beep."}
+    text               {"text": "Once upon a time"}
+
+The one rule: a row is understood completely or refused with a reason; it never enters half understood.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engine.chat import ChatMessage, Role, assistant, system, user
+
+# Tool calls are said by the model; what tools give back is said to it.
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "prompter": "user",
+    "observation": "user",
+    "tool": "user",
+    "function": "user",
+    "function_response": "user",
+    "tool_response": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+    "bing": "assistant",
+    "bard": "assistant",
+    "function_call": "assistant",
+    "tool_call": "assistant",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """One understood row: `messages` of a conversation, or else `text`."""
+
+    line: int  # where it begins in its file, from 1
+    format: str
+    messages: tuple[ChatMessage, ...] = ()
+    text: str = ""
+
+    def as_text(self) -> str:
+        """The row as running text; a conversation becomes "User: ..." and "Assistant: ..." paragraphs."""
+        if not self.messages:
+            return self.text
+        return "\n".join(f"{message.role.capitalize()}: {message.content}" for message in self.messages)
+
+    @property
+    def characters(self) -> int:
+        """Characters of content, without markers."""
+        return len(self.text) + sum(len(message.content) for message in self.messages)
+
+
+class RowRefusedError(Exception):
+    """Why a row cannot be used, in words for a person."""
+
+
+def understand(value: object, line: int) -> DataRow:
+    """A decoded JSON value as a row.
+
+    Raises:
+        RowRefusedError: with the reason.
+    """
+    if not isinstance(value, dict):
+        raise RowRefusedError(f"expected an object with named fields, found {_kind(value)}")
+    for name, keys, convert in _FORMATS:
+        if all(key in value for key in keys):
+            content = convert(value)
+            if isinstance(content, str):
+                return DataRow(line, name, text=_checked_text(content, "the text"))
+            return DataRow(line, name, messages=_checked_conversation(content))
+    found = ", ".join(repr(str(key)[:40]) for key in list(value)[:6]) or "none"
+    raise RowRefusedError(
+        f"unknown fields ({found}); expected messages, conversations, instruction and output, prompt and completion, "
+        "question and answer, or text"
+    )
+
+
+def _from_messages(row: dict[str, Any]) -> list[ChatMessage]:
+    return _turns(row["messages"], "messages", "role", "content")
+
+
+def _from_sharegpt(row: dict[str, Any]) -> list[ChatMessage]:
+    turns = _turns(row["conversations"], "conversations", "from", "value")
+    instructions = [row[key] for key in ("system", "tools") if isinstance(row.get(key), str) and row[key].strip()]
+    if instructions and turns and turns[0].role == "system":
+        instructions.insert(0, turns.pop(0).content)
+    return ([system("\n".join(instructions))] if instructions else []) + turns
+
+
+def _from_alpaca(row: dict[str, Any]) -> list[ChatMessage]:
+    answer = row["output"] if "output" in row else row["response"]
+    request = _string(row["instruction"], "instruction")
+    extra = _string(row.get("input") or "", "input")
+    messages = [system(_string(row["system"], "system"))] if row.get("system") else []
+    question = f"{request}\n{extra}" if request and extra else request or extra
+    return [*messages, user(question), assistant(_string(answer, "the answer"))]
+
+
+def _from_prompt_completion(row: dict[str, Any]) -> list[ChatMessage]:
+    prompt, completion = row["prompt"], row["completion"]
+    if isinstance(prompt, list) or isinstance(completion, list):
+        turns = [_turns(part, name, "role", "content") for part, name in ((prompt, "prompt"), (completion, "completion"))]
+        return turns[0] + turns[1]
+    return [user(_string(prompt, "prompt")), assistant(_string(completion, "completion"))]
+
+
+def _from_question_answer(row: dict[str, Any]) -> list[ChatMessage]:
+    return [user(_string(row["question"], "question")), assistant(_string(row["answer"], "answer"))]
+
+
+_SPEAKER = re.compile(r"^(User|Human|Persona|Assistant|AI|Bot|Character)(?: ?\d)?: ?", re.MULTILINE)
+
+
+def _from_persona(row: dict[str, Any]) -> list[ChatMessage] | str:
+    persona = _string(row["input persona"], "input persona")
+    text = _string(row["synthesized text"], "synthesized text")
+    speakers = list(_SPEAKER.finditer(text))
+    if not speakers or speakers[0].start() != 0:  # a problem or an article about the persona
+        return f"{persona}\n\n{text}"
+    messages = [system(persona)]
+    ends = [speaker.start() for speaker in speakers[1:]] + [len(text)]
+    for speaker, end in zip(speakers, ends, strict=True):
+        content = text[speaker.end() : end].strip()
+        messages.append(user(content) if speaker[1] in ("User", "Human") else assistant(content))
+    return messages
+
+
+_FORMATS: tuple[tuple[str, tuple[str, ...], Callable[[dict[str, Any]], list[ChatMessage] | str]], ...] = (
+    ("messages", ("messages",), _from_messages),
+    ("sharegpt", ("conversations",), _from_sharegpt),
+    ("alpaca", ("instruction", "output"), _from_alpaca),
+    ("alpaca", ("instruction", "response"), _from_alpaca),
+    ("prompt_completion", ("prompt", "completion"), _from_prompt_completion),
+    ("question_answer", ("question", "answer"), _from_question_answer),
+    ("persona", ("input persona", "synthesized text"), _from_persona),
+    ("text", ("text",), lambda row: _string(row["text"], "text")),
+    ("persona", ("persona",), lambda row: _string(row["persona"], "persona")),
+)
+
+
+def _turns(value: object, field: str, role_key: str, content_key: str) -> list[ChatMessage]:
+    if not isinstance(value, list) or not value:
+        raise RowRefusedError(f"'{field}' must be a list of turns")
+    turns = []
+    for number, turn in enumerate(value, 1):
+        if not isinstance(turn, dict):
+            raise RowRefusedError(f"turn {number} is {_kind(turn)}, not an object")
+        # Files mix the two spellings, even within one list.
+        keys = (role_key, content_key) if role_key in turn else _OTHER_KEYS[role_key]
+        if keys[0] not in turn or keys[1] not in turn:
+            raise RowRefusedError(f"turn {number} needs '{role_key}' and '{content_key}'")
+        role = _ROLES.get(str(turn[keys[0]]).strip().lower())
+        if role is None:
+            raise RowRefusedError(f"turn {number} has the unknown speaker {str(turn[keys[0]])[:40]!r}")
+        turns.append(ChatMessage(role=role, content=_content(turn[keys[1]], f"turn {number}")))
+    return turns
+
+
+_OTHER_KEYS = {"role": ("from", "value"), "from": ("role", "content")}
+
+
+def _content(value: object, place: str) -> str:
+    """A turn's text; lists of text parts (as servers send them) are joined."""
+    if isinstance(value, list):
+        if not all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
+            raise RowRefusedError(f"{place} holds something other than text")
+        return "".join(part["text"] for part in value)
+    return _string(value, place)
+
+
+def _checked_conversation(messages: list[ChatMessage]) -> tuple[ChatMessage, ...]:
+    for number, message in enumerate(messages, 1):
+        _checked_text(message.content, f"turn {number}")
+    if not any(message.role == "assistant" for message in messages):
+        raise RowRefusedError("there is no assistant turn to learn from")
+    return tuple(messages)
+
+
+def _checked_text(text: str, place: str) -> str:
+    if not text.strip():
+        raise RowRefusedError(f"{place} is empty")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise RowRefusedError(f"{place} holds half of a character (a lone surrogate)") from None
+    return text
+
+
+def _string(value: object, place: str) -> str:
+    if not isinstance(value, str):
+        raise RowRefusedError(f"{place} is {_kind(value)}, not a text")
+    return value
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null" if value is None else type(value).__name__)
