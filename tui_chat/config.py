@@ -197,7 +197,11 @@ def save_setting(path: Path, key: str, value: Any) -> None:
     text = toml_text.read_text(path)
     if text is None:
         text = "# Settings of tui-chat. All of them, explained: tui-chat config show\n"
-    changed = toml_text.with_value(text, (section, name), _plain(value), str(path))
+    written = {
+        (section, name): place for place, section, name, _ in _entries(toml_text.parse(text, str(path)))
+    }
+    place = written.get((section, name), (section, name))
+    changed = toml_text.with_value(text, place, _plain(value), str(path))
     _, problems = _checked(changed, toml_text.parse(changed, str(path)), str(path))
     if problems:
         raise UserError(f"Nothing was saved, since the settings file needs mending first. {problems[0]}")

@@ -124,14 +124,18 @@ class Setting:
 
     @property
     def allowed(self) -> str:
-        """What it takes, in a few words."""
-        none = ", or none" if self.may_be_none else ""
+        """What it takes, as in "top_k must be ..."."""
         low, high = self.limits
         if self.words:
-            return " | ".join(self.words)
+            return f"one of: {', '.join(self.words)}"
+        if self.kind in ("switch", "text", "texts"):
+            return {"switch": "true or false", "text": "a text", "texts": 'a list such as ["User:"]'}[
+                self.kind
+            ]
+        bounds = "" if low is None else f", {_digits(low)} or more"
         if low is not None and high is not None and high < 2**31:
-            return f"{self.kind} from {_digits(low)} to {_digits(high)}{none}"
-        return {"switch": "true or false", "texts": 'list such as ["User:"]'}.get(self.kind, self.kind) + none
+            bounds = f" from {_digits(low)} to {_digits(high)}"
+        return f"a {self.kind}{bounds}{', or none' if self.may_be_none else ''}"
 
 
 def _digits(number: float) -> str:
@@ -248,15 +252,9 @@ def problem_of(section: str, name: str, value: object) -> str:
         return ""
     try:
         SECTIONS[section].from_dict({name: value}, "")
-    except UserError as error:
-        allowed = setting_of(section, name)
-        return (
-            str(error).removeprefix(": ")
-            if allowed.words or None not in allowed.limits
-            else (f"{name} must be {_article(allowed.allowed)}.")
-        )
+    except UserError:
+        setting = setting_of(section, name)
+        close = difflib.get_close_matches(str(value), setting.words, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        return f"{name} must be {setting.allowed}.{hint}"
     return ""
-
-
-def _article(words: str) -> str:
-    return words if words.startswith("true") else f"a {words}"

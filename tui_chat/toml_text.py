@@ -85,7 +85,7 @@ def _holds(data: object, path: tuple[str, ...]) -> bool:
     return True
 
 
-def with_value(text: str, path: tuple[str, str], value: object, source: str) -> str:
+def with_value(text: str, path: tuple[str, ...], value: object, source: str) -> str:
     """`text` with the key `path` set to `value`, or taken out when `value` is None; all else as it was.
 
     Raises:
@@ -109,28 +109,41 @@ def with_value(text: str, path: tuple[str, str], value: object, source: str) -> 
     return changed
 
 
-def _set(document: Any, path: tuple[str, str], value: object, new_table: Any) -> None:
-    section, name = path
+def _set(document: Any, path: tuple[str, ...], value: object, new_table: Any) -> None:
+    *tables, name = path
+    place = document
+    for part in tables:
+        if part not in place:
+            if value is None:
+                return
+            place[part] = new_table()
+        place = place[part]
     if value is None:
-        if section in document:
-            document[section].pop(name, None)
-        return
-    if section not in document:
-        document[section] = new_table()
-    document[section][name] = value
+        place.pop(name, None)
+    else:
+        place[name] = value
 
 
 def _canonical(data: dict[str, Any]) -> str:
-    """Equal only where the data are: unlike `==`, NaN is NaN and 1 is not true. The order does not count."""
-    return json.dumps(data, sort_keys=True, default=repr)
+    """Equal only where the data are: unlike `==`, NaN is NaN and 1 is not true. Order and empty tables do not count."""
+    return json.dumps(_without_empty_tables(data), sort_keys=True, default=repr)
 
 
-def _changed(data: dict[str, Any], path: tuple[str, str], value: object) -> dict[str, Any]:
-    section = dict(data.get(path[0], {}))
-    section.pop(path[1], None)
-    if value is None:
-        return {**data, path[0]: section} if path[0] in data else data
-    return {**data, path[0]: {**section, path[1]: value}}
+def _without_empty_tables(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    kept = {name: _without_empty_tables(value) for name, value in data.items()}
+    return {name: value for name, value in kept.items() if value != {}}
+
+
+def _changed(data: dict[str, Any], path: tuple[str, ...], value: object) -> dict[str, Any]:
+    first, *rest = path
+    if rest:
+        if value is None and first not in data:
+            return data
+        return {**data, first: _changed(data.get(first, {}), tuple(rest), value)}
+    others = {name: other for name, other in data.items() if name != first}
+    return others if value is None else {**others, first: value}
 
 
 def write_text(path: Path, text: str) -> None:
