@@ -1,8 +1,8 @@
 """GPT weights to and from Hugging Face GPT-2 directories.
 
     scratch GPT                      config.json + model.safetensors
-    h.0.attn.c_attn.weight (3C, C)   transformer.h.0.attn.c_attn.weight (C, 3C)     four matrices per block are transposed
-    no q/k/v bias                    transformer.h.0.attn.c_attn.bias = zeros       and "scratch_gpt" in config.json says so
+    h.0.attn.c_attn.weight (3C, C)   transformer.h.0.attn.c_attn.weight (C, 3C)   four matrices per block, transposed
+    no q/k/v bias                    transformer.h.0.attn.c_attn.bias = zeros   and a note in config.json
 
 What is written here opens with `AutoModelForCausalLM.from_pretrained`, and GPT-2 directories of others open here.
 The one rule: every weight must be there, with the right shape and finite; nothing is ever filled in at random.
@@ -206,7 +206,7 @@ def _may_be_left_out(name: str, tensor: Tensor, config: GPTConfig) -> bool:
 def _read_tensors(file: Path) -> list[tuple[str, Tensor]]:
     try:
         with safe_open(file, framework="pt") as tensors:
-            return [(name.removeprefix("transformer."), tensors.get_tensor(name)) for name in tensors.keys()]
+            return [(name.removeprefix("transformer."), tensors.get_tensor(name)) for name in tensors.keys()]  # noqa: SIM118 (not a dict)
     except FileNotFoundError:
         raise UserError(f"{file}: this weight file is missing.") from None
     except (SafetensorError, OSError) as error:

@@ -27,8 +27,8 @@ from engine.models.hugging_face import HuggingFaceModel
 from engine.models.language_model import LanguageModel
 from engine.models.scratch import ScratchModel
 from engine.models.text_generator import TextGenerator, check_vocabulary
-from engine.tokenizers import load_tokenizer
 from engine.tokenizers.chat_format import chat_format_of
+from engine.tokenizers.loading import load_tokenizer
 
 logger = logging.getLogger(__name__)
 

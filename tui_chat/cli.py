@@ -1,0 +1,69 @@
+"""The command `tui-chat`: opens the app, or does one thing and ends.
+
+    tui-chat                       the app
+    tui-chat ask "Hello" --json    one reply
+    tui-chat train | runs | data | models | config | doctor
+
+Exit codes: 0 done, 1 `UserError` (one line on stderr), 2 usage, 130 interrupted. With --json exactly one JSON
+object (or one per line for lists) goes to stdout; progress and warnings go to stderr.
+The one rule: nothing slow is imported before it is known to be needed, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+from engine.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    options = build_parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+    except UserError as error:
+        print(f"tui-chat: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        sys.stderr.close()
+        code = 1
+    sys.exit(code)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    from tui_chat import commands_ask, commands_config, commands_models, commands_training
+
+    parser = argparse.ArgumentParser(
+        prog="tui-chat",
+        description="Chat with GPTs, train them, and watch and talk to them while they learn.",
+        epilog="Without a command, the app opens. Keys: F1 help, Ctrl+P every command, Ctrl+Q quit.",
+    )
+    parser.add_argument("--version", action="version", version=f"tui-chat {metadata.version('tui-chat')}")
+    parser.add_argument(
+        "-m", "--model", metavar="REF", help="model of the first pane, as in `tui-chat models`"
+    )
+    parser.add_argument("--theme", help="colours of this session, such as textual-light")
+    parser.set_defaults(run=open_app, run_name=None)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands_ask.add_ask_command(subparsers)
+    commands_training.add_training_commands(subparsers)
+    commands_models.add_models_command(subparsers)
+    commands_config.add_config_commands(subparsers)
+    return parser
+
+
+def open_app(options: argparse.Namespace) -> int:
+    """Open the app; on a run's monitor when `options.run_name` is given."""
+    from tui_chat.start import start_app  # here: Textual is 0.2 s that no other command needs
+
+    return start_app(model=options.model, theme=options.theme, run_name=options.run_name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""`tui-chat ask`: one reply, streamed to stdout.
+
+    tui-chat ask "Hello"           tui-chat ask -  < question.txt          tui-chat ask --raw "Once upon a time"
+
+The one rule: what a model says is shown as plain text; on a terminal its control characters become visible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any
+
+from engine import chat
+from engine.errors import UserError
+from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
+
+if TYPE_CHECKING:
+    from engine.process import ProcessEngine
+
+_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed")
+
+
+def add_ask_command(subparsers: Any) -> None:
+    """Add `ask` to the command line."""
+    parser = subparsers.add_parser("ask", help="one reply, streamed", description="One reply, streamed.")
+    parser.add_argument("prompt", nargs="?", help="what to say; - (or a pipe) reads it from stdin")
+    parser.add_argument(
+        "-m", "--model", metavar="REF", help="builtin, a folder, run:NAME[@best], hf:OWNER/NAME"
+    )
+    parser.add_argument("--backend", choices=["auto", "scratch", "hf"])
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--precision", choices=["auto", "float32", "bfloat16", "int8"])
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
+    parser.add_argument("--system", metavar="TEXT", help="instructions that stand before the conversation")
+    parser.add_argument("--raw", action="store_true", help="continue the text as it is, without chat format")
+    parser.add_argument("--max-new-tokens", type=int, metavar="N")
+    parser.add_argument("--temperature", type=float, metavar="T", help="0 = always the likeliest token")
+    parser.add_argument("--top-k", type=int, metavar="K", help="0 = all tokens")
+    parser.add_argument("--top-p", type=float, metavar="P")
+    parser.add_argument("--repetition-penalty", type=float, metavar="R")
+    parser.add_argument(
+        "--stop", action="append", metavar="TEXT", help="end the reply before TEXT (repeatable)"
+    )
+    parser.add_argument("--seed", type=int, metavar="S", help="same seed, same reply")
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_true",
+        help="run Python code that comes with the model (dangerous)",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of the text")
+    parser.set_defaults(run=ask)
+
+
+def ask(options: argparse.Namespace) -> int:
+    """Answer once."""
+    prompt = _prompt(options.prompt)
+    engine, settings, system_prompt = _engine_and_settings(options)
+    messages = [chat.system(system_prompt)] if system_prompt else []
+    messages.append(chat.user(prompt))
+    events = engine.complete(prompt, settings) if options.raw else engine.stream(messages, settings)
+    reply = asyncio.run(_collect(engine, events, None if options.json else _printer()))
+    if options.json:
+        print(json.dumps(reply, ensure_ascii=False))
+    return 0
+
+
+def _engine_and_settings(options: argparse.Namespace) -> tuple[ProcessEngine, GenerationSettings, str]:
+    """An engine and settings as the flags say, then the environment, then the settings file."""
+    from engine import wire
+    from engine.paths import config_path, logs_path
+    from engine.process import ProcessEngine
+    from tui_chat.config import load_config
+
+    loaded = load_config(config_path())
+    for problem in loaded.problems:
+        print(f"tui-chat: {problem}", file=sys.stderr)
+    config = loaded.config
+    if options.precision == "int8":
+        raise UserError("--precision int8 is not there yet. Use float32 or bfloat16.")
+    changes = {name: getattr(options, name) for name in _SAMPLING if getattr(options, name) is not None}
+    for name, value in changes.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"--{name.replace('_', '-')} must be a finite number.")
+    if options.stop:
+        changes["stop"] = options.stop
+    settings = config.generation.with_changes("ask", **changes)
+    load = wire.Load.from_dict(
+        {
+            "reference": options.model or config.chat.model,
+            "backend": options.backend or config.engine.backend,
+            "device": options.device or config.engine.device,
+            "precision": options.precision or config.engine.precision,
+            "threads": config.engine.threads if options.threads is None else options.threads,
+            "trust_remote_code": options.trust_remote_code,
+        },
+        "ask",
+    )
+    engine = ProcessEngine(
+        load, logs_path() / "engine-ask.log", _show_progress if sys.stderr.isatty() else None
+    )
+    return engine, settings, options.system if options.system is not None else config.chat.system_prompt
+
+
+def _prompt(argument: str | None) -> str:
+    if argument not in (None, "-"):
+        assert argument is not None
+        return argument
+    if argument is None and sys.stdin.isatty():
+        raise UserError('There is nothing to answer. Say it: tui-chat ask "Hello", or pipe a text in.')
+    text = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\n")
+    if not text.strip():
+        raise UserError("There is nothing to answer: the text that was piped in is empty.")
+    return text
+
+
+async def _collect(
+    engine: ProcessEngine, events: AsyncIterator[GenerationEvent], show: Callable[[str], None] | None
+) -> dict[str, Any]:
+    """Show the reply as it comes; returns what --json prints."""
+    text, token_ids = "", []
+    result: GenerationDone | None = None
+    try:
+        async for event in events:
+            match event:
+                case TextChunk():
+                    text += event.text
+                    token_ids += [token.token_id for token in event.tokens]
+                    if show is not None:
+                        show(event.text)
+                case GenerationDone():
+                    result = event
+    finally:
+        model = engine.model
+        await engine.close()
+        if show is not None and text:
+            show("\n")
+    assert result is not None and model is not None, "a stream ends with GenerationDone or raises"
+    if result.dropped_messages:
+        print(f"tui-chat: {result.dropped_messages} oldest messages did not fit.", file=sys.stderr)
+    return {
+        "text": text,
+        "token_ids": token_ids,
+        "prompt_token_ids": list(result.prompt_token_ids),
+        "finish_reason": result.finish_reason,
+        "prompt_tokens": result.prompt_tokens,
+        "completion_tokens": result.completion_tokens,
+        "model": model.reference,
+        "backend": model.backend,
+        "device": model.device,
+        "precision": model.precision,
+        "seconds_to_load": round(model.seconds_to_load, 3),
+        "seconds_to_first_token": round(result.seconds_to_first_token, 4),
+        "tokens_per_second": round(result.tokens_per_second, 1),
+        "seed": result.seed,
+        "step": result.step,
+    }
+
+
+def _printer() -> Callable[[str], None]:
+    is_terminal = sys.stdout.isatty()
+    if is_terminal:
+        from tui_chat.text import visible
+    has_begun = False
+
+    def show(text: str) -> None:
+        nonlocal has_begun
+        if text and not has_begun and sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # take the progress line away
+            has_begun = True
+        print(visible(text) if is_terminal else text, end="", flush=True)
+
+    return show
+
+
+def _show_progress(loading: Any) -> None:
+    share = "" if loading.share is None else f" {loading.share:.0%}"
+    print(f"\r\x1b[K{loading.stage}{share} ...", end="", file=sys.stderr, flush=True)

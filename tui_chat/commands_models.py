@@ -1,0 +1,108 @@
+"""`tui-chat models`: the models at hand, and what each says about itself.
+
+The one rule: nothing is loaded for this; a model is known by its card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.model_library import ModelEntry
+
+
+def add_models_command(subparsers: Any) -> None:
+    """Add `models` to the command line."""
+    parser = subparsers.add_parser("models", help="list the models at hand")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.set_defaults(run=list_models)
+    actions = parser.add_subparsers(metavar="ACTION")
+    show = actions.add_parser("show", help="what a model says about itself")
+    show.add_argument("model", metavar="REF")
+    show.add_argument("--json", action="store_true")
+    show.set_defaults(run=show_model)
+    pull = actions.add_parser("pull", help="download a model of the hub: hf:OWNER/NAME")
+    pull.add_argument("model", metavar="REF")
+    pull.add_argument("--json", action="store_true")
+    pull.set_defaults(run=pull_model)
+
+
+def list_models(options: argparse.Namespace) -> int:
+    """Print every model, a line each."""
+    from engine import model_library
+
+    entries = model_library.list_models()
+    if options.json:
+        for entry in entries:
+            print(json.dumps(_as_dict(entry), ensure_ascii=False))
+        return 0
+    width = max(len(entry.reference) for entry in entries)
+    for entry in entries:
+        print(f"{_plain(entry.reference):<{width}}  {_plain(entry.problem) or _summary(entry)}")
+    return 0
+
+
+def show_model(options: argparse.Namespace) -> int:
+    """Print one model's card."""
+    from engine.model_card import read_model_card
+    from engine.model_library import resolve
+
+    directory = resolve(options.model)
+    facts = {"reference": options.model, "directory": str(directory), **read_model_card(directory).to_dict()}
+    if options.json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return 0
+    for name, value in facts.items():
+        if value not in ("", None, 0):
+            print(
+                f"{name.replace('_', ' '):<18} {_plain(f'{value:,}' if type(value) is int else str(value))}"
+            )
+    return 0
+
+
+def pull_model(options: argparse.Namespace) -> int:
+    """Download a model into the hub's cache, then show it."""
+    import sys
+
+    from engine.errors import UserError
+    from engine.model_library import resolve
+
+    if not options.model.startswith("hf:"):
+        raise UserError(f"{options.model}: only models of the hub can be pulled: hf:OWNER/NAME.")
+
+    def progress(stage: str, share: float | None) -> None:
+        percent = "" if share is None else f" {share:.0%}"
+        print(f"\r\x1b[K{stage}{percent}", end="", file=sys.stderr, flush=True)
+
+    resolve(options.model, progress if sys.stderr.isatty() else None)
+    print("", file=sys.stderr)
+    return show_model(options)
+
+
+def _as_dict(entry: ModelEntry) -> dict[str, Any]:
+    return {
+        "reference": entry.reference,
+        "size_bytes": entry.size_bytes,
+        "problem": entry.problem,
+        **entry.card.to_dict(),
+    }
+
+
+def _summary(entry: ModelEntry) -> str:
+    card = entry.card
+    parts = [f"{card.num_parameters / 1e6:.1f}M parameters" if card.num_parameters else card.architecture]
+    if card.context_length:
+        parts.append(f"context {card.context_length}")
+    if card.step is not None:
+        parts.append(f"step {card.step}")
+    if card.val_loss is not None:
+        parts.append(f"validation loss {card.val_loss:.3f}")
+    parts.append(f"{entry.size_bytes / 1e6:.0f} MB")
+    return ", ".join(parts)
+
+
+def _plain(text: str) -> str:
+    """File names and cards are foreign text: no control characters on the terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,0 +1,54 @@
+"""Opening the app: the terminal checked first, the screen given back in the end.
+
+The one rule: when the terminal cannot show the app, a sentence says so before anything is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from engine.errors import UserError
+
+
+def start_app(model: str | None = None, theme: str | None = None, run_name: str | None = None) -> int:
+    """Run the app until it is closed.
+
+    Raises:
+        UserError: when this is no terminal the app can be drawn on, or a flag is wrong.
+    """
+    _check_terminal()
+    from engine.paths import config_path
+    from tui_chat.app import TuiChatApp
+    from tui_chat.config import load_config
+
+    flags = {
+        key: value for key, value in {"chat.model": model, "ui.theme": theme}.items() if value is not None
+    }
+    app = TuiChatApp(load_config(config_path(), flags=flags), run_name=run_name)
+    app.run()
+    return app.return_code or 0
+
+
+def _check_terminal() -> None:
+    if not sys.stdout.isatty() or not sys.stderr.isatty():
+        raise UserError(
+            "The app needs a terminal for its output. Without one, use `tui-chat ask`, and `tui-chat runs`."
+        )
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise UserError(
+            "This terminal cannot place text (TERM is 'dumb' or empty). Use `tui-chat ask` in it."
+        )
+    if not sys.stdin.isatty():
+        _take_keyboard()
+
+
+def _take_keyboard() -> None:
+    """`echo text | tui-chat` leaves no keyboard: read keys from the terminal itself."""
+    try:
+        keyboard = os.open("/dev/tty", os.O_RDONLY)
+    except OSError:
+        raise UserError(
+            "The app needs a keyboard; its input is a pipe. Start it as `tui-chat` alone."
+        ) from None
+    os.dup2(keyboard, 0)
