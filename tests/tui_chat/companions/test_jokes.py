@@ -1,0 +1,180 @@
+"""Telling a joke: the order, the conversation, and the collection itself."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UserError
+from tui_chat.companions.jokes import Joke, JokeInProgress, JokeTeller, read_jokes, shipped_jokes
+
+SNAIL = Joke(
+    kind="why", setup="Why did the snail become a programmer?", punchline="It already had the shell."
+)
+SUE = Joke(kind="knock", setup="Sue", punchline="Sue do let me in.")
+
+
+def some_jokes(count: int) -> list[Joke]:
+    return [Joke(kind="why", setup=f"Why {number}?", punchline="So.") for number in range(count)]
+
+
+def test_every_joke_is_told_once_before_any_is_repeated():
+    jokes = some_jokes(7)
+    teller = JokeTeller(jokes, seed=1)
+    for _ in range(3):
+        told = [teller.next().setup for _ in jokes]
+        assert sorted(told) == [joke.setup for joke in jokes]
+
+
+def test_no_joke_is_told_twice_in_a_row():
+    for seed in range(20):
+        teller = JokeTeller(some_jokes(2), seed=seed)
+        told = [teller.next() for _ in range(20)]
+        assert all(one != another for one, another in pairwise(told))
+
+
+def test_a_single_joke_can_be_told_again_and_again():
+    teller = JokeTeller([SNAIL], seed=1)
+    assert [teller.next(), teller.next()] == [SNAIL, SNAIL]
+
+
+def test_the_same_seed_tells_the_same_jokes_and_another_seed_tells_others():
+    def first_five(seed: int) -> list[Joke]:
+        teller = JokeTeller(seed=seed)
+        return [teller.next() for _ in range(5)]
+
+    assert first_five(4) == first_five(4)
+    assert first_five(4) != first_five(5)
+
+
+def test_a_teller_without_jokes_is_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        JokeTeller([])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "why?",
+        "Why",
+        "tell me",
+        "dunno",
+        "no idea",
+        "I don’t know",
+        "what?",
+        "any guess",
+        "go on!",
+        "",
+        "  ",
+        "no clue, tell me",
+    ],
+)
+def test_whoever_asks_why_gets_the_punchline(said):
+    assert JokeInProgress(SNAIL).answer(said) == ("It already had the shell.", True)
+
+
+@pytest.mark.parametrize("said", ["Because it likes lettuce", "it was slow", "to stop the world?", "no legs"])
+def test_a_guess_is_welcome(said):
+    assert JokeInProgress(SNAIL).answer(said) == ("Good guess! It already had the shell.", True)
+
+
+def test_a_guess_that_is_right_is_recognised():
+    assert JokeInProgress(SNAIL).answer("it already HAS a shell!") == (
+        "You knew it! It already had the shell.",
+        True,
+    )
+
+
+@pytest.mark.parametrize("joke", [SNAIL, SUE])
+@pytest.mark.parametrize(
+    "said", ["no", "No, thanks!", "stop", "never mind", "ok stop it please", "not now", "forget it"]
+)
+def test_a_person_who_wants_no_joke_is_let_go_kindly(joke, said):
+    line, finished = JokeInProgress(joke).answer(said)
+    assert finished
+    assert "another day" in line and joke.punchline not in line
+
+
+def test_a_knock_knock_joke_goes_through_its_five_lines():
+    joke = JokeInProgress(SUE)
+    assert joke.opening == "Knock, knock."
+    assert joke.answer("Who's there?") == ("Sue.", False)
+    assert joke.answer("Sue who?") == ("Sue do let me in.", True)
+
+
+@pytest.mark.parametrize("said", ["who is there", "Who’s there", "whos there?", "who?", "WHO IS IT"])
+def test_the_door_question_may_be_asked_in_many_ways(said):
+    assert JokeInProgress(SUE).answer(said) == ("Sue.", False)
+
+
+def test_one_hint_for_each_line_and_then_the_joke_goes_on():
+    joke = JokeInProgress(SUE)
+    assert "Who's there?" in joke.answer("come in")[0]
+    assert joke.answer("it is open") == ("Sue.", False)
+    assert "Sue who?" in joke.answer("hello!")[0]
+    assert joke.answer("hello?!") == ("Sue do let me in.", True)
+
+
+def test_a_joke_that_is_over_stays_over():
+    joke = JokeInProgress(SNAIL)
+    joke.answer("why?")
+    assert joke.finished
+    assert joke.answer("no") == (SNAIL.punchline, True)
+
+
+def test_the_shipped_jokes_are_many_and_all_different():
+    jokes = shipped_jokes()
+    assert len(jokes) >= 60
+    assert len({joke.setup for joke in jokes}) == len({joke.punchline for joke in jokes}) == len(jokes)
+    assert sum(joke.kind == "knock" for joke in jokes) >= 10
+    assert all(joke.tags for joke in jokes)
+
+
+def test_every_shipped_joke_can_be_told_to_its_end():
+    for joke in shipped_jokes():
+        telling = JokeInProgress(joke)
+        lines = [telling.answer(said) for said in ("Who's there?", f"{joke.setup} who?")]
+        assert lines[-1] == (joke.punchline, True)
+        assert joke.kind == "knock" or joke.setup.endswith("?")
+
+
+GOOD_ENTRY = '[[joke]]\nkind = "why"\nsetup = "Why?"\npunchline = "So."\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            GOOD_ENTRY + '[[joke]]\nkind = "why"\nsetup = "Why?"\n',
+            "mine.toml, joke 2: 'punchline' is missing.",
+        ),
+        (GOOD_ENTRY.replace("setup", "setpu"), "mine.toml, joke 1: .*Did you mean 'setup'"),
+        (GOOD_ENTRY.replace('"why"', '"pun"'), "mine.toml, joke 1: kind must be one of: why, knock."),
+        (GOOD_ENTRY.replace('"So."', "3"), "mine.toml, joke 1: punchline must be a text."),
+        (GOOD_ENTRY.replace('"So."', '""'), "mine.toml, joke 1: punchline"),
+        (
+            GOOD_ENTRY.replace("[[joke]]", "[[jokes]]"),
+            r"mine.toml: there is no 'jokes' here. Start .* \[\[joke\]\]",
+        ),
+        ("joke = 3", "mine.toml: there are no entries"),
+        ("joke = [3]", "mine.toml, joke 1: expected"),
+        ("", "mine.toml: there are no entries"),
+        ("[[joke", "mine.toml: this is not valid TOML"),
+        ("joke = " + "[" * 5000, "mine.toml: the brackets are nested too deeply"),
+    ],
+)
+def test_a_broken_collection_is_refused_with_the_file_and_the_entry(tmp_path: Path, text, complaint):
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=complaint):
+        read_jokes(file)
+
+
+def test_a_collection_that_is_not_there_or_not_text_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match=r"mine\.toml: the file cannot be read"):
+        read_jokes(tmp_path / "mine.toml")
+    (tmp_path / "latin.toml").write_bytes(b"# caf\xe9")
+    with pytest.raises(UserError, match=r"latin.toml: this is not UTF-8 text"):
+        read_jokes(tmp_path / "latin.toml")
