@@ -97,7 +97,7 @@ class PoemTeller:
 
 
 def _fits(hit: Hit) -> bool:
-    return hit.coverage >= _ENOUGH_OF_THE_TOPIC and hit.score >= _MORE_THAN_A_MENTION
+    return hit.coverage >= _ENOUGH_OF_THE_TOPIC and hit.score >= _MORE_THAN_A_MENTION * hit.coverage
 
 
 def poem_about(topic: str | None, seed: int | None = None) -> PoemMatch:

@@ -28,6 +28,7 @@ KITTEN = Poem(title="Kitten", topics=("cat",), text="Small paws,\nsmall claws.")
         ("autumn leaves", "The Maple's Letters"),
         ("birthdays", "Birthday"),
         ("thunder", "Moving In"),
+        ("my cat Minka", "A Line from the Cat"),
     ],
 )
 def test_a_topic_finds_its_poem(topic, expected):
