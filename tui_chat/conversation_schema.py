@@ -115,7 +115,7 @@ def _make_private_file(path: Path) -> None:
 
 
 def _choose_journal(connection: sqlite3.Connection) -> None:
-    """A write-ahead log where it is safe; the first switch can meet another app's lock in spite of waiting."""
+    """A write-ahead log where it is safe; the first switch can meet the lock of another app."""
     mode = "WAL" if sqlite3.sqlite_version_info >= SAFE_WAL else "DELETE"
     for _ in range(20):
         try:

@@ -197,6 +197,14 @@ class Conversations:
         columns = ", ".join(f"{name} = ?" for name in _SAVED_FIELDS)
         self._change(f"UPDATE messages SET {columns} WHERE id = ?", *_values(message), message.id)
 
+    def save_growing(self, message: int, content: str) -> None:
+        """Save what has been said of a reply so far; does nothing once the reply has ended."""
+        self._change(
+            "UPDATE messages SET content = ? WHERE id = ? AND status = 'streaming'",
+            _storable(content),
+            message,
+        )
+
     def remove_message(self, message: int) -> None:
         """Take a message out of its conversation, for good."""
         self._change("DELETE FROM messages WHERE id = ?", message)

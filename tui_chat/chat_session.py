@@ -1,0 +1,209 @@
+"""A conversation as one pane holds it: what was said, what is being said, and how it is saved.
+
+    say("Hello")              the user's turn, saved at once
+    begin_reply(), reply()    the model's turn, saved while it grows and however it ends
+    told("Knock, knock.")     a turn of the app itself: a joke, a poem
+
+Knows nothing about screens. The one rule: the text of a reply is never lost; success, Escape and an error go
+through the same `finally`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from engine import chat
+from engine.chat import ChatMessage
+from engine.errors import UserError
+from engine.generation import GenerationDone
+from tui_chat.chat_settings import ChatSettings, restored
+from tui_chat.conversations import Conversation, Conversations, StoredMessage
+from tui_chat.engines import AppEngine
+from tui_chat.text import one_line
+
+SAVE_EVERY_SECONDS = 1.0
+APP_NAME = "tui-chat"  # who tells jokes and poems
+
+
+class ChatSession:
+    """The conversation of a pane."""
+
+    def __init__(self, conversations: Conversations, settings: ChatSettings) -> None:
+        self._conversations = conversations
+        self.settings = settings
+        self.conversation: Conversation | None = None  # None until something was said
+        self.messages: list[StoredMessage] = []
+        self.chunks = 0  # pieces of the reply under way
+        self._began = 0.0  # when its first piece came
+
+    # ---- which conversation
+
+    async def open(self, conversation: Conversation) -> None:
+        """Go on with a conversation, with its model and settings.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
+        messages = await asyncio.to_thread(self._conversations.messages, conversation.id)
+        # A reply that still counts as being said was cut off when its app ended.
+        self.messages = [replace(m, status="stopped") if m.status == "streaming" else m for m in messages]
+        self.settings = restored(conversation.settings, conversation.model, self.settings)
+        self.conversation = conversation
+
+    def begin_anew(self) -> None:
+        """Leave the conversation; the next message begins another."""
+        self.conversation, self.messages = None, []
+
+    async def change_settings(self, settings: ChatSettings) -> None:
+        """Go on with other settings, also the next time this conversation is opened."""
+        self.settings = settings
+        if self.conversation:
+            await asyncio.to_thread(
+                self._conversations.choose, self.conversation.id, settings.model, settings.to_json().decode()
+            )
+
+    # ---- turns
+
+    async def say(self, text: str) -> StoredMessage:
+        """Save the user's turn.
+
+        Raises:
+            UserError: when it cannot be saved; nothing has changed then.
+        """
+        return await self._add("user", text)
+
+    async def told(self, text: str) -> StoredMessage:
+        """Save a turn of the app itself.
+
+        Raises:
+            UserError: when it cannot be saved.
+        """
+        return await self._add("assistant", text, model_name=APP_NAME)
+
+    async def _add(self, role: chat.Role, text: str, model_name: str = "") -> StoredMessage:
+        if self.conversation is None:
+            settings = self.settings.to_json().decode()
+            title = one_line(text, 60) or "Conversation"
+            self.conversation = await asyncio.to_thread(
+                self._conversations.create, title, self.settings.model, settings
+            )
+        message = StoredMessage(0, self.conversation.id, role, text, model_name=model_name)
+        message = await asyncio.to_thread(self._conversations.add, message)
+        self.messages.append(message)
+        return message
+
+    async def begin_reply(self, model_name: str) -> StoredMessage:
+        """An empty turn of the model, saved, for `reply` to fill.
+
+        Raises:
+            UserError: when it cannot be saved.
+        """
+        assert self.conversation is not None
+        message = StoredMessage(
+            0,
+            self.conversation.id,
+            "assistant",
+            "",
+            model=self.settings.model,
+            model_name=model_name,
+            settings=self.settings.generation.to_json().decode(),
+            status="streaming",
+        )
+        message = await asyncio.to_thread(self._conversations.add, message)
+        self.messages.append(message)
+        return message
+
+    async def reply(self, engine: AppEngine, on_text: Callable[[str], None]) -> None:
+        """Fill the turn of `begin_reply`; an error of the engine ends up in it.
+
+        Cancelling stops the reply and keeps its text.
+        """
+        messages, begun = self._asked(), self.messages[-1]
+        ending = replace(begun, status="stopped")  # unless it ends in another way
+        pieces: list[str] = []
+        self.chunks = 0
+        saving = asyncio.create_task(self._save_now_and_then(begun, pieces))
+        try:
+            async with aclosing(engine.stream(messages, self.settings.generation)) as events:
+                async for event in events:
+                    if isinstance(event, GenerationDone):
+                        ending = _completed(begun, event)
+                    else:
+                        self._count_chunk()
+                        pieces.append(event.text)
+                        on_text(event.text)
+        except UserError as error:
+            ending = replace(begun, status="error", error=str(error))
+        finally:
+            saving.cancel()
+            self._end(ending, "".join(pieces), engine)
+
+    def regenerated(self) -> list[StoredMessage]:
+        """The turns that a new reply to the last question replaces; empty when there is no question."""
+        questions = [place for place, message in enumerate(self.messages) if message.role == "user"]
+        return self.messages[questions[-1] + 1 :] if questions else []
+
+    async def forget(self, messages: list[StoredMessage]) -> None:
+        """Take turns out of the conversation.
+
+        Raises:
+            UserError: when that cannot be saved.
+        """
+        for message in messages:
+            await asyncio.to_thread(self._conversations.remove_message, message.id)
+            self.messages.remove(message)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Speed of the reply under way."""
+        seconds = time.monotonic() - self._began
+        return (self.chunks - 1) / seconds if self.chunks > 1 and seconds > 0 else 0.0
+
+    def _asked(self) -> list[ChatMessage]:
+        """What the model is given: every turn that has words, without the reply that is about to begin."""
+        instructions = (
+            [chat.system(self.settings.system_prompt)] if self.settings.system_prompt.strip() else []
+        )
+        turns = [ChatMessage(role=m.role, content=m.content) for m in self.messages[:-1] if m.content.strip()]
+        return [*instructions, *turns]
+
+    def _count_chunk(self) -> None:
+        if self.chunks == 0:
+            self._began = time.monotonic()
+        self.chunks += 1
+
+    async def _save_now_and_then(self, begun: StoredMessage, pieces: list[str]) -> None:
+        while True:
+            await asyncio.sleep(SAVE_EVERY_SECONDS)
+            with contextlib.suppress(UserError):  # the save at the end tells
+                await asyncio.to_thread(self._conversations.save_growing, begun.id, "".join(pieces))
+
+    def _end(self, ending: StoredMessage, text: str, engine: AppEngine) -> None:
+        tokens = ending.completion_tokens if ending.completion_tokens is not None else self.chunks
+        name = engine.model.name if engine.model else ending.model_name
+        ending = replace(ending, content=text, completion_tokens=tokens, model_name=name)
+        try:
+            # Not in a thread: this must also be done while the app is closing. It takes a millisecond.
+            self._conversations.update(ending)
+        except UserError as error:
+            ending = replace(ending, error=str(error))
+        self.messages[-1] = ending
+
+
+def _completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:
+    return replace(
+        begun,
+        status="stopped" if done.finish_reason == "cancelled" else "complete",
+        prompt_tokens=done.prompt_tokens,
+        completion_tokens=done.completion_tokens,
+        tokens_per_second=done.tokens_per_second,
+        dropped_messages=done.dropped_messages,
+        finish_reason=done.finish_reason,
+        seed=done.seed,
+        step=done.step,
+    )

@@ -1,0 +1,37 @@
+"""With which model and how a chat pane answers; saved with each conversation, so that it goes on the same way."""
+
+from __future__ import annotations
+
+from engine.errors import UserError
+from engine.generation import GenerationSettings
+from engine.records import Record
+
+
+class ChatSettings(Record):
+    """What decides a reply, beside the messages."""
+
+    model: str = "builtin"  # reference
+    generation: GenerationSettings = GenerationSettings()
+    system_prompt: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What differs from plain sampling, in a few words: "T 0.8 · top-k 50"."""
+        chosen = self.generation
+        if chosen.temperature == 0:
+            return "greedy"
+        parts = [f"T {chosen.temperature:g}"]
+        parts += [f"top-k {chosen.top_k}"] if chosen.top_k else []
+        parts += [f"top-p {chosen.top_p:g}"] if chosen.top_p < 1 else []
+        parts += [f"rep {chosen.repetition_penalty:g}"] if chosen.repetition_penalty != 1 else []
+        parts += [f"seed {chosen.seed}"] if chosen.seed is not None else []
+        return " · ".join(parts)
+
+
+def restored(saved: str, model: str, otherwise: ChatSettings) -> ChatSettings:
+    """Settings as they were saved with a conversation; `otherwise` for what cannot be read (an older version)."""
+    try:
+        settings = ChatSettings.from_json(saved, "saved settings")
+    except UserError:
+        settings = otherwise
+    return settings.with_changes("saved settings", model=model or settings.model)

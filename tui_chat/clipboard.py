@@ -1,0 +1,49 @@
+"""Copying: the terminal is asked to (OSC 52), and a program of the desktop as well when there is one.
+
+Many terminals ignore the one, many machines lack the other, and neither answers. The one rule: say "sent to the
+clipboard", never "copied".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+from textual.app import App
+
+_GIVE_UP_SECONDS = 2.0
+
+
+async def send_to_clipboard(app: App[object], text: str) -> None:
+    """Send `text` as it is, control characters included."""
+    app.copy_to_clipboard(text.encode("utf-8", "replace").decode())
+    if command := native_command(os.environ):
+        await _feed(command, text)
+
+
+def native_command(environment: Mapping[str, str]) -> list[str] | None:
+    """The desktop's own program, when this session has a desktop; over SSH the clipboard is on the other side."""
+    if environment.get("SSH_CONNECTION") or environment.get("SSH_TTY"):
+        return None
+    if sys.platform == "darwin":
+        candidates = [["pbcopy"]]
+    elif environment.get("WAYLAND_DISPLAY"):
+        candidates = [["wl-copy"]]
+    elif environment.get("DISPLAY"):
+        candidates = [["xclip", "-selection", "clipboard"], ["xsel", "--clipboard", "--input"]]
+    else:
+        candidates = [["clip.exe"]] if environment.get("WSL_DISTRO_NAME") else []
+    return next((command for command in candidates if shutil.which(command[0])), None)
+
+
+async def _feed(command: list[str], text: str) -> None:
+    nowhere = asyncio.subprocess.DEVNULL
+    with contextlib.suppress(OSError, TimeoutError):
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.PIPE, stdout=nowhere, stderr=nowhere
+        )
+        await asyncio.wait_for(process.communicate(text.encode("utf-8", "replace")), _GIVE_UP_SECONDS)
