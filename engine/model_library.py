@@ -52,7 +52,7 @@ def resolve(reference: str, on_progress: Progress | None = None, trust_remote_co
     if scheme == "run" and rest:
         return _checkpoint_of_run(rest)
     if scheme == "hf" and rest:
-        return hub.fetch(rest, on_progress, trust_remote_code)
+        return hub.fetch(hub.parse_reference(reference), _told_by(on_progress), trust_remote_code)
     if scheme == "api" and rest:
         raise UserError(f"{reference}: models behind a server are not supported yet; use a local model.")
     return _directory_of(reference)
@@ -85,6 +85,18 @@ def builtin_path() -> Path:
 def list_models() -> list[ModelEntry]:
     """Every model at hand: the built-in one, runs (newest first), imported models, the hub's cache."""
     return [*_builtin_entry(), *_run_entries(), *_folder_entries(), *_hub_entries()]
+
+
+def _told_by(on_progress: Progress | None) -> hub.OnProgress | None:
+    """Downloads count bytes; people want a share."""
+    if on_progress is None:
+        return None
+
+    def tell(progress: hub.DownloadProgress) -> None:
+        share = progress.done_bytes / progress.total_bytes if progress.total_bytes else None
+        on_progress(f"downloading {hub.in_words(progress.total_bytes)}", share)
+
+    return tell
 
 
 def _directory_of(reference: str) -> Path:
@@ -164,8 +176,9 @@ def _folder_entries() -> Iterator[ModelEntry]:
 
 
 def _hub_entries() -> Iterator[ModelEntry]:
-    for name, path in hub.cached_models():
-        yield _entry(f"hf:{name}", path)
+    for model in hub.cached_models():
+        if (path := hub.find_in_cache(model)) is not None:
+            yield _entry(model.reference, path)
 
 
 def _entry(reference: str, path: Path) -> ModelEntry:

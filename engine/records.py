@@ -37,6 +37,7 @@ def between(minimum: float, maximum: float, explanation: str = "") -> Meta:
     return Meta(ge=minimum, le=maximum, description=explanation or None)
 
 
+@typing.dataclass_transform(kw_only_default=True, frozen_default=True)  # subclasses are frozen as well
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A frozen struct that comes in checked and goes out as plain JSON types."""
 

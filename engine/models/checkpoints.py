@@ -22,6 +22,7 @@ from torch import Tensor
 
 from engine.errors import UserError
 from engine.model_card import read_json
+from engine.models.directory_checks import weight_files
 from engine.models.gpt import GPT, GPTConfig
 
 WEIGHTS_FILE = "model.safetensors"
@@ -124,29 +125,6 @@ def read_gpt_config(directory: Path) -> GPTConfig:
         },
         source,
     )
-
-
-def weight_files(directory: Path) -> list[Path]:
-    """The safetensors files of a model directory, in the order of its index.
-
-    Raises:
-        UserError: when there are none; says how other formats come in.
-    """
-    if (directory / WEIGHTS_FILE).is_file():
-        return [directory / WEIGHTS_FILE]
-    index = directory / f"{WEIGHTS_FILE}.index.json"
-    if index.is_file():
-        shards = set(read_json(index, "it lists the weight files").get("weight_map", {}).values())
-        names = sorted(str(shard) for shard in shards)
-        if any("/" in name or "\\" in name for name in names):
-            raise UserError(f"{index}: a weight file lies outside the directory; this is refused.")
-        return [directory / name for name in names]
-    if list(directory.glob("*.bin")) or list(directory.glob("*.pt*")):
-        raise UserError(
-            f"{directory}: the weights are pickled (.bin or .pt), which could run code when opened. "
-            "Take the safetensors version of this model."
-        )
-    raise UserError(f"{directory}: {WEIGHTS_FILE} is missing.")
 
 
 def _to_hugging_face(config: GPTConfig, end_of_text: int | None, dtype: torch.dtype) -> dict[str, Any]:

@@ -142,6 +142,8 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """A decoder-only transformer."""
 
+    future: Tensor  # (context, context), True above the diagonal
+
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
@@ -188,7 +190,7 @@ class GPT(nn.Module):
         """
         T = ids.size(1)
         P = cache.length if cache is not None else 0
-        if P + T > self.config.context_length:
+        if self.config.context_length < P + T:
             raise ValueError(f"{P} + {T} tokens do not fit into a context of {self.config.context_length}")
         positions = torch.arange(P, P + T, device=ids.device)
         x = self.drop(self.wte(ids) + self.wpe(positions))  # (B, T, C)

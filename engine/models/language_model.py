@@ -57,6 +57,11 @@ class LanguageModel(Protocol):
         """`model_type` of config.json."""
         ...
 
+    @property
+    def end_of_text_ids(self) -> tuple[int, ...]:
+        """Ids that end a reply by the model's own configuration, beside those of its tokenizer."""
+        ...
+
     def new_cache(self, max_length: int) -> Any:
         """An empty `Cache` of the model's own kind, with room for `max_length` <= `context_length` tokens."""
         ...

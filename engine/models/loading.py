@@ -23,11 +23,10 @@ from engine.generation import GenerationEvent
 from engine.model_card import ModelCard, read_json, read_model_card
 from engine.model_library import Progress, moves_on, resolve
 from engine.models.checkpoints import load_gpt, read_gpt_config
-from engine.models.hugging_face import HuggingFaceModel
 from engine.models.language_model import LanguageModel
 from engine.models.scratch import ScratchModel
 from engine.models.text_generator import TextGenerator, check_vocabulary
-from engine.tokenizers.chat_format import chat_format_of
+from engine.tokenizers.chat_formats import chat_format_of
 from engine.tokenizers.loading import load_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -89,14 +88,15 @@ class ModelOnDuty:
         return self._generator.reply(request.messages, request.settings, is_cancelled)
 
     def _read_model(self, directory: Path, backend: str, device: str) -> LanguageModel:
-        precision = choose_precision(self._load.precision, device)
+        dtype = getattr(torch, choose_precision(self._load.precision, device))
         if backend == "scratch":
-            dtype = getattr(torch, precision)
             gpt = load_gpt(
                 directory, device, dtype, lambda share: self._on_progress("reading weights", share)
             )
             return ScratchModel(gpt)
-        return HuggingFaceModel.load(directory, device, precision, self._load.trust_remote_code)
+        from engine.models.hugging_face import load_hugging_face  # here: transformers is 2 s that GPT-2 saves
+
+        return load_hugging_face(directory, device, dtype, self._load.trust_remote_code)
 
 
 def choose_threads(asked: int) -> int:

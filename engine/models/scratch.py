@@ -15,6 +15,7 @@ class ScratchModel:
     """A `LanguageModel` around `GPT`."""
 
     architecture = "gpt2"
+    end_of_text_ids: tuple[int, ...] = ()  # its tokenizer knows them
 
     def __init__(self, gpt: GPT) -> None:
         self.gpt = gpt.eval()

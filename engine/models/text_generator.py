@@ -28,7 +28,7 @@ from engine.generation import (
 from engine.models.language_model import LanguageModel
 from engine.models.sampling import Sampler
 from engine.tokenizers import Tokenizer
-from engine.tokenizers.chat_format import ChatFormat, fit_to_context, render
+from engine.tokenizers.chat_format import ChatFormat, end_ids, fit_to_context, render
 
 
 def never() -> bool:
@@ -55,7 +55,7 @@ class TextGenerator:
         Raises:
             UserError: when the system message and the last question alone do not fit.
         """
-        if self.chat_format.name == "completion":
+        if self.chat_format.learns_everything:
             ids, dropped = render(messages, self.tokenizer, self.chat_format, True).ids, 0
         else:
             reserve = min(settings.max_new_tokens, self.model.context_length // 4)
@@ -78,12 +78,12 @@ class TextGenerator:
         dropped: int,
         slides: bool = False,
     ) -> Iterator[GenerationEvent]:
-        slides = slides or self.chat_format.name == "completion"
+        slides = slides or self.chat_format.learns_everything
         if not prompt_ids:
             prompt_ids = [self.tokenizer.end_of_text if self.tokenizer.end_of_text is not None else 0]
         stops = settings.stop if slides else (*settings.stop, *self.chat_format.stop)
         sampler = Sampler(settings, self.tokenizer, prompt_ids)
-        text = StopFilter(self.tokenizer, stops)
+        text = StopFilter(self.tokenizer, stops, "" if slides else self.chat_format.lead)
         clock = _Clock()
         count = 0
         reason: FinishReason = "cancelled"
@@ -116,6 +116,7 @@ class TextGenerator:
     ) -> Iterator[tuple[Token | None, FinishReason | None]]:
         """Tokens one by one, then (None, why it ended)."""
         context = self.model.context_length
+        ends = end_ids(self.tokenizer, self.chat_format) | set(self.model.end_of_text_ids)
         history = list(prompt_ids)
         window = history[-context // 2 :] if slides and len(history) >= context else history
         room = context if slides else min(context, len(prompt_ids) + sampler.settings.max_new_tokens)
@@ -126,7 +127,7 @@ class TextGenerator:
                 yield None, "cancelled"
                 return
             token = sampler.next_token(logits)
-            if token.token_id in self._ends:
+            if token.token_id in ends:
                 yield None, "end_of_text"
                 return
             yield token, None
@@ -142,12 +143,6 @@ class TextGenerator:
                 yield None, "context_full"
                 return
         yield None, "max_new_tokens"
-
-    @property
-    def _ends(self) -> set[int]:
-        """Ids that end a reply."""
-        ends = {self.tokenizer.special_tokens.get(name) for name in self.chat_format.end_tokens}
-        return {token_id for token_id in (*ends, self.tokenizer.end_of_text) if token_id is not None}
 
     def _read(self, ids: list[int], cache: Any, is_cancelled: Callable[[], bool]) -> torch.Tensor | None:
         """Logits after reading `ids`, float32 on the CPU; None when cancelled on the way.
@@ -169,15 +164,19 @@ class TextGenerator:
 class StopFilter:
     """Decodes a reply and holds back what may turn out to be the beginning of a stop string."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str]) -> None:
+    def __init__(self, tokenizer: Tokenizer, stops: Sequence[str], lead: str = "") -> None:
         self._decoder = tokenizer.stream_decoder()
+        self._lead = lead  # what the format writes before a reply; said by the model, not shown
         self._stops = [stop for stop in stops if stop]
         self._held = ""
         self.stopped = False
 
     def feed(self, token_id: int) -> str:
         """The text that may be shown after this token."""
-        return self._release(self._decoder.feed(token_id))
+        text = self._decoder.feed(token_id)
+        if self._lead and text:
+            text, self._lead = text.removeprefix(self._lead), ""
+        return self._release(text)
 
     def finish(self) -> str:
         """What was held back and turned out harmless."""
