@@ -159,6 +159,14 @@ def shard_names(index: Path) -> list[str]:
     return names
 
 
+def in_words(size: int) -> str:
+    """A number of bytes for people: "548 MB"."""
+    value, units = float(size), ["bytes", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}" if value < 100 else f"{value:.0f} {units[0]}"
+
+
 def _is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and ".." not in text
 

@@ -30,7 +30,16 @@ from huggingface_hub.errors import (
 
 from engine import paths
 from engine.errors import UserError
-from engine.hub import INDEX_FILE, WEIGHTS_FILE, DownloadProgress, HubModel, OnProgress, shard_names, store_of
+from engine.hub import (
+    INDEX_FILE,
+    WEIGHTS_FILE,
+    DownloadProgress,
+    HubModel,
+    OnProgress,
+    in_words,
+    shard_names,
+    store_of,
+)
 
 _SMALL_FILES = (
     "config.json",
@@ -173,14 +182,6 @@ def _refuse_when_too_big(model: HubModel, needed: int) -> None:
             f"{model.reference}: {in_words(needed)} have to come, {in_words(free)} are free in {place}. "
             "Make room, or set HF_HOME to a larger disk."
         )
-
-
-def in_words(size: int) -> str:
-    """A number of bytes for people: "548 MB"."""
-    value, units = float(size), ["bytes", "kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value, units = value / 1000, units[1:]
-    return f"{value:.3g} {units[0]}" if value < 100 else f"{value:.0f} {units[0]}"
 
 
 def _note_whole_commit(model: HubModel, commit: str) -> None:
