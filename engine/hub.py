@@ -140,8 +140,10 @@ def is_complete(directory: Path) -> bool:
         return False
     if (directory / WEIGHTS_FILE).is_file():
         return True
-    index = directory / INDEX_FILE
-    return index.is_file() and all((directory / name).is_file() for name in shard_names(index))
+    try:
+        return all((directory / name).is_file() for name in shard_names(directory / INDEX_FILE))
+    except UserError:  # there is no index, or it is damaged
+        return False
 
 
 def shard_names(index: Path) -> list[str]:

@@ -226,6 +226,13 @@ def test_an_index_that_names_files_elsewhere_is_refused(stub: StubHub) -> None:
         fetch(MODEL)
 
 
+def test_a_damaged_index_hides_one_model_and_not_the_list_of_models(stub: StubHub) -> None:
+    directory = fetch(MODEL)
+    (directory / "model.safetensors").unlink()
+    (directory / "model.safetensors.index.json").write_text("{")
+    assert cached_models() == []
+
+
 def test_python_files_come_only_with_trust_and_pickles_never(stub: StubHub) -> None:
     stub.files["config.json"] = b'{"model_type": "x", "auto_map": {}}'
     stub.files |= {
