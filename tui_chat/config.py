@@ -32,6 +32,7 @@ from tui_chat.config_schema import (
     parse_value,
     printable,
     problem_of,
+    section_title,
     setting_of,
     split_key,
     unknown_setting,
@@ -48,9 +49,11 @@ __all__ = [
     "load_config",
     "parse_value",
     "save_setting",
+    "section_title",
     "set_aside",
     "setting_of",
     "value_of",
+    "variable_of",
 ]
 
 Origin = Literal["default", "file", "environment", "flag"]
@@ -66,6 +69,8 @@ class LoadedConfig:
     problems: tuple[str, ...] = ()  # what was wrong in the file and the environment, a sentence each
     file_is_broken: bool = False
     origins: Mapping[str, Origin] = field(default_factory=dict)  # only what is not a default
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    flags: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def problem(self) -> str | None:
@@ -75,6 +80,10 @@ class LoadedConfig:
     def origin_of(self, key: str) -> Origin:
         """Where the value of "section.name" comes from."""
         return self.origins.get(key, "default")
+
+    def reloaded(self) -> LoadedConfig:
+        """The same file, environment and flags, read again."""
+        return load_config(self.path, self.environment, self.flags)
 
 
 def load_config(
@@ -90,7 +99,8 @@ def load_config(
     values, problems = _file_values(path)
     file_is_broken = bool(problems)
     layers: list[tuple[Origin, Mapping[str, Any]]] = [("file", {} if file_is_broken else values)]
-    from_environment, more = _environment_values(os.environ if environment is None else environment)
+    environment = _of_this_program(os.environ if environment is None else environment)
+    from_environment, more = _environment_values(environment)
     layers += [("environment", from_environment), ("flag", _checked_flags(flags or {}))]
     return LoadedConfig(
         config=_built(layers),
@@ -98,6 +108,8 @@ def load_config(
         problems=(*problems, *more),
         file_is_broken=file_is_broken,
         origins={key: origin for origin, layer in layers for key in layer},
+        environment=environment,
+        flags=flags or {},
     )
 
 
@@ -162,12 +174,24 @@ def _leaves(table: dict[str, Any]) -> list[tuple[tuple[str, ...], Any]]:
     return found
 
 
+def _of_this_program(environment: Mapping[str, str]) -> dict[str, str]:
+    """Our variables only: a whole environment holds secrets, which have no business in a settings object."""
+    return {
+        name: text
+        for name, text in environment.items()
+        if name.startswith(ENVIRONMENT_PREFIX) and "__" in name
+    }
+
+
+def variable_of(key: str) -> str:
+    """The environment variable that sets "section.name"."""
+    return ENVIRONMENT_PREFIX + key.upper().replace(".", "__")
+
+
 def _environment_values(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     values: dict[str, Any] = {}
     problems: list[str] = []
     for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX) or "__" not in variable:
-            continue
         key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
         try:
             values[key] = parse_value(key, text)

@@ -13,6 +13,8 @@ import typing
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.records import Record, between, explanation_of, limits_of, word, words_of
@@ -45,13 +47,18 @@ Theme = Literal[
 ]
 
 
+def lines(explanation: str) -> Meta:
+    """A text that may well have several lines, explained."""
+    return Meta(description=explanation, extra={"lines": True})
+
+
 class ChatSection(Record):
     """What a new conversation starts with."""
 
     model: Annotated[
         str, word("The model of a new chat: builtin, a folder, run:NAME, run:NAME@best or hf:OWNER/NAME.")
     ] = "builtin"
-    system_prompt: Annotated[str, word("What every new chat is told first; empty = nothing.")] = ""
+    system_prompt: Annotated[str, lines("What every new chat is told first; empty = nothing.")] = ""
 
 
 class EngineSection(Record):
@@ -104,13 +111,20 @@ SECTIONS: dict[str, type[Record]] = {
 }
 
 
+def section_title(section: str) -> str:
+    """What a section is about: the first sentence of its class."""
+    if section == "keys":
+        return "Which key does what; several keys are separated by commas"
+    return (SECTIONS[section].__doc__ or section).partition(".")[0]
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting as a form or a table shows it."""
 
     section: str
     name: str
-    kind: Literal["switch", "choice", "whole number", "number", "text", "texts"]
+    kind: Literal["switch", "choice", "whole number", "number", "text", "lines", "texts"]
     default: Any
     explanation: str
     words: tuple[str, ...] = ()  # of a choice
@@ -128,14 +142,20 @@ class Setting:
         low, high = self.limits
         if self.words:
             return f"one of: {', '.join(self.words)}"
-        if self.kind in ("switch", "text", "texts"):
-            return {"switch": "true or false", "text": "a text", "texts": 'a list such as ["User:"]'}[
-                self.kind
-            ]
+        if self.kind in _ALLOWED:
+            return _ALLOWED[self.kind]
         bounds = "" if low is None else f", {_digits(low)} or more"
         if low is not None and high is not None and high < 2**31:
             bounds = f" from {_digits(low)} to {_digits(high)}"
         return f"a {self.kind}{bounds}{', or none' if self.may_be_none else ''}"
+
+
+_ALLOWED = {
+    "switch": "true or false",
+    "text": "a text",
+    "lines": "a text",
+    "texts": 'a list such as ["User:"]',
+}
 
 
 def _digits(number: float) -> str:
@@ -152,7 +172,8 @@ def setting_of(section: str, name: str) -> Setting:
     cls = SECTIONS[section]
     hint = typing.get_type_hints(cls)[name]
     options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
-    kinds = {bool: "switch", int: "whole number", float: "number", str: "text"}
+    text = "lines" if _has_lines(cls, name) else "text"
+    kinds = {bool: "switch", int: "whole number", float: "number", str: text}
     words = words_of(cls, name)
     return Setting(
         section,
@@ -164,6 +185,11 @@ def setting_of(section: str, name: str) -> Setting:
         limits=limits_of(cls, name),
         may_be_none=type(None) in options,
     )
+
+
+def _has_lines(cls: type[Record], name: str) -> bool:
+    metas = getattr(typing.get_type_hints(cls, include_extras=True)[name], "__metadata__", ())
+    return any((meta.extra or {}).get("lines") for meta in metas if isinstance(meta, Meta))
 
 
 _EXPLANATIONS = {"generation.stop": "Texts that end a reply; they are not part of it."}
@@ -197,6 +223,8 @@ def _converted(setting: Setting, text: str) -> Any:
     word = text.strip().lower()
     if setting.may_be_none and word in ("", "none"):
         return None
+    if setting.kind == "texts" and not word:
+        return []
     match setting.kind:
         case "switch":
             return {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}.get(

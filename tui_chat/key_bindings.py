@@ -1,0 +1,96 @@
+"""Which keys do what, read from the bindings themselves, so that no list of keys can be out of date.
+
+    for place in places_of(screen, config.keys):     # "Prompt input", "Chat", "Everywhere"
+        for key in place.keys: key.keys, key.description, key.id
+
+The one rule: a key is described where it is bound, in `BINDINGS`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from textual.app import App
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from tui_chat.config_schema import Setting
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing that keys do."""
+
+    keys: tuple[str, ...]  # as Textual names them: "ctrl+j"
+    description: str
+    id: str | None = None  # what [keys] in the settings file calls it
+    default: str = ""  # the keys without any remapping, with commas
+
+
+@dataclass(frozen=True)
+class Place:
+    """A widget, a screen or the app, with the keys that work there."""
+
+    title: str
+    keys: tuple[Key, ...]
+
+
+def places_of(screen: Screen[object], remapped: Mapping[str, str]) -> list[Place]:
+    """Everything that can be done by key on `screen`: in the focused widget, then elsewhere, then everywhere."""
+    focused = list(screen.focused.ancestors_with_self) if screen.focused else []
+    widgets = [node for node in [*focused, *screen.walk_children()] if not isinstance(node, (Screen, App))]
+    found = [_place(type(widget), remapped) for widget in widgets]
+    found.append(_place(type(screen), remapped))
+    found.append(_everywhere(screen.app, remapped))
+    return list({place.title: place for place in found if place.keys}.values())
+
+
+def remappable(places: Iterable[Place]) -> list[Setting]:
+    """The keys that have an id, as settings."""
+    by_id = {key.id: (place, key) for place in places for key in place.keys if key.id}
+    return [
+        Setting("keys", id, "text", key.default, f"{key.description} ({place.title}).")
+        for id, (place, key) in by_id.items()
+    ]
+
+
+def _place(cls: type[DOMNode], remapped: Mapping[str, str]) -> Place:
+    """The keys our own classes bind; what Textual's widgets bind below them is left to everyone's habit."""
+    ours = [base for base in cls.__mro__ if not base.__module__.startswith("textual.")]
+    title = cls.__dict__.get("BINDING_GROUP_TITLE") or _in_words(cls.__name__)
+    return Place(title, _keys(ours, remapped))
+
+
+def _everywhere(app: App[object], remapped: Mapping[str, str]) -> Place:
+    palette = Binding(app.COMMAND_PALETTE_BINDING, "command_palette", "Command palette: everything else")
+    keys = _keys([*type(app).__mro__, *Screen.__mro__], remapped)
+    return Place("Everywhere", (*_merged([palette], remapped), *keys))
+
+
+def _keys(classes: Iterable[type], remapped: Mapping[str, str]) -> tuple[Key, ...]:
+    bindings = [
+        binding for cls in classes for binding in Binding.make_bindings(cls.__dict__.get("BINDINGS", ()))
+    ]
+    return _merged([binding for binding in bindings if binding.description], remapped)
+
+
+def _merged(bindings: Iterable[Binding], remapped: Mapping[str, str]) -> tuple[Key, ...]:
+    """One `Key` for all keys that do the same."""
+    by_deed: dict[tuple[str, str | None], list[Binding]] = {}
+    for binding in bindings:
+        by_deed.setdefault((binding.description, binding.id), []).append(binding)
+    return tuple(_key(deed, id, same, remapped) for (deed, id), same in by_deed.items())
+
+
+def _key(deed: str, id: str | None, bindings: list[Binding], remapped: Mapping[str, str]) -> Key:
+    default = ",".join(dict.fromkeys(binding.key for binding in bindings))
+    wished = remapped.get(id or "", default)
+    return Key(tuple(key.strip() for key in wished.split(",")), deed, id, default)
+
+
+def _in_words(class_name: str) -> str:
+    """'PromptInput' as 'Prompt input'."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", class_name.removesuffix("Screen")).capitalize()

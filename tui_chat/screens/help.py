@@ -1,0 +1,94 @@
+"""What the keys do here, and how to get going.
+
+The keys are read from the bindings of the screen below (`key_bindings`), so this page is never out of date.
+The one rule: no key is written down here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import ItemGrid, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from tui_chat.key_bindings import Key, Place, places_of
+from tui_chat.text import plain, visible
+
+GETTING_STARTED = (
+    (
+        "Talk",
+        "Write in the box below the chat. The model loads while you write; nothing leaves this machine.",
+    ),
+    (
+        "Everything",
+        "$palette opens the command palette: type a few letters of what you want, such as model, new chat, joke, "
+        "poem, theme or quit.",
+    ),
+    (
+        "Another model",
+        "Choose 'model' in the palette: the built-in one, a folder with a GPT-2-like model, one you trained "
+        "(run:NAME), or one from the Hugging Face Hub (hf:OWNER/NAME).",
+    ),
+    (
+        "Train your own",
+        "Choose 'training' in the palette, then a new run: give it a text file, or conversations, and a recipe. It "
+        "goes on when you close this program, and you can chat with it while it learns.",
+    ),
+    (
+        "In a shell",
+        "tui-chat --help lists what works without this screen; tui-chat doctor says what this machine can do.",
+    ),
+)
+
+
+class HelpScreen(Screen[None]):
+    """Keys and first steps for the screen it was called from."""
+
+    CSS_PATH = "help.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,f1,question_mark,q", "dismiss", "Back", id="help.close")
+    ]
+
+    def __init__(self, remapped: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._remapped = remapped or {}  # the [keys] of the settings
+
+    def compose(self) -> ComposeResult:
+        below = self._screen_below()
+        places = places_of(below, self._remapped) if below else []
+        with VerticalScroll(id="help"):
+            yield Static(Content.styled("Keys here", "bold"), classes="help-title")
+            if below is not None and below.HELP:
+                yield Static(plain(below.HELP), classes="help-about")
+            with ItemGrid(min_column_width=50, id="help-places"):
+                for place in places:
+                    yield Static(self._keys(place), classes="help-place")
+            yield Static(Content.styled("Getting going", "bold"), classes="help-title")
+            for name, text in GETTING_STARTED:
+                yield Static(self._paragraph(name, text), classes="help-paragraph")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.query_one("#help").focus()
+
+    def _screen_below(self) -> Screen[Any] | None:
+        others = [screen for screen in self.app.screen_stack if screen is not self]
+        return others[-1] if others else None
+
+    def _keys(self, place: Place) -> Content:
+        lines = [Content.styled(place.title, "bold $text-accent")]
+        lines += [self._line(key) for key in place.keys]
+        return Content("\n").join(lines)
+
+    def _line(self, key: Key) -> Content:
+        names = " ".join(self.app.get_key_display(Binding(name, "")) for name in key.keys)
+        return Content.assemble((visible(f"{names:>16}"), "$text-primary"), "  ", visible(key.description))
+
+    def _paragraph(self, name: str, text: str) -> Content:
+        palette = self.app.get_key_display(Binding(self.app.COMMAND_PALETTE_BINDING, ""))
+        return Content.assemble((f"{name}. ", "bold $text-accent"), text.replace("$palette", palette))

@@ -1,0 +1,202 @@
+"""Every setting with what it means, what it is now and where that comes from; a change is saved at once.
+
+The form is made from the schema (`all_settings`), so a new setting appears here by itself.
+The one rule: what cannot be saved is said beside its field, and what was typed stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Input, Static
+
+from engine.errors import UserError
+from tui_chat.config import (
+    LoadedConfig,
+    Setting,
+    all_settings,
+    save_setting,
+    section_title,
+    set_aside,
+    value_of,
+    variable_of,
+)
+from tui_chat.key_bindings import places_of, remappable
+from tui_chat.text import plain
+from tui_chat.widgets.setting_row import SettingRow
+
+
+class SettingsScreen(Screen[None]):
+    """The form. Tells the app of each change by `Changed`; the theme it applies itself."""
+
+    CSS_PATH = "settings.tcss"
+    HELP = "Every setting, saved as soon as it is changed. Type above to find one."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", "Back", id="settings.close"),
+        Binding("ctrl+f", "search", "Search", id="settings.search", priority=True),
+        Binding("ctrl+r", "reset", "Back to default", id="settings.reset", priority=True),
+    ]
+
+    @dataclass
+    class Changed(Message):
+        """`key` was saved (or its default came back); `loaded` is what holds now."""
+
+        loaded: LoadedConfig
+        key: str
+
+    def __init__(self, loaded: LoadedConfig, key_settings: list[Setting] | None = None) -> None:
+        super().__init__()
+        self.loaded = loaded
+        self._key_settings = key_settings
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="settings-head"):
+            yield Static("Settings", id="settings-title")
+            yield Static(plain(_short(self.loaded.path)), id="settings-path")
+            yield Input(placeholder="Search", compact=True, id="settings-search")
+        with Vertical(id="settings-problem"):
+            yield Static(id="settings-problem-text")
+            yield Button("Set the file aside and start a new one", id="set-aside", compact=True)
+        with VerticalScroll(id="settings-form", can_focus=False):
+            for section, settings in self._sections().items():
+                with Vertical(classes="section", id=f"section-{section}"):
+                    yield Static(plain(f"{section_title(section)}  [{section}]"), classes="section-title")
+                    for setting in settings:
+                        yield SettingRow(
+                            setting, value_of(self.loaded.config, setting.key), self._note(setting)
+                        )
+            yield Static("No setting matches. Clear the search to see them all.", id="settings-none")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._show_problem()
+        self._filter("")
+        self.query(SettingRow).first().field.focus()
+
+    def _sections(self) -> dict[str, list[Setting]]:
+        sections: dict[str, list[Setting]] = {}
+        if self._key_settings is None:
+            self._key_settings = self._keys_of_the_app()
+        for setting in [*all_settings(), *self._key_settings]:
+            sections.setdefault(setting.section, []).append(setting)
+        return sections
+
+    def _keys_of_the_app(self) -> list[Setting]:
+        keys = self.loaded.config.keys
+        screens: list[Screen[Any]] = [*self.app.screen_stack, self]
+        return remappable(place for screen in dict.fromkeys(screens) for place in places_of(screen, keys))
+
+    @on(Input.Changed, "#settings-search")
+    def _search_changed(self, event: Input.Changed) -> None:
+        self._filter(event.value)
+
+    @on(Input.Submitted, "#settings-search")
+    def _search_done(self) -> None:
+        if rows := [row for row in self.query(SettingRow) if row.display]:
+            rows[0].field.focus()
+
+    def _filter(self, search: str) -> None:
+        for row in self.query(SettingRow):
+            row.display = row.matches(search)
+        for section in self.query(".section"):
+            section.display = any(row.display for row in section.query(SettingRow))
+        self.query_one("#settings-none").display = not any(row.display for row in self.query(SettingRow))
+
+    @on(SettingRow.Changed)
+    def _save(self, event: SettingRow.Changed) -> None:
+        event.stop()
+        self._change(event.row, event.value)
+
+    def _change(self, row: SettingRow, value: Any) -> None:
+        key = row.setting.key
+        if key == "ui.theme":  # seen at once, saved or not
+            self.app.theme = value or row.setting.default
+        try:
+            save_setting(self.loaded.path, key, value)
+        except UserError as error:
+            row.refuse(str(error))
+            return
+        self._take(self.loaded.reloaded(), key)
+        row.show(value_of(self.loaded.config, key), f"saved ✓ {self._note(row.setting)}")
+
+    def _take(self, loaded: LoadedConfig, key: str) -> None:
+        self.loaded = loaded
+        self._show_problem()
+        self.post_message(self.Changed(loaded, key))
+
+    def _note(self, setting: Setting) -> str:
+        """Where the value comes from, and what the default would be."""
+        origin = self.loaded.origin_of(setting.key)
+        if origin == "default":
+            return "default"
+        shown = {True: "on", False: "off", None: "none", "": "empty", (): "empty"}
+        default = shown.get(setting.default, setting.default)
+        source: Mapping[str, str] = {
+            "file": "from the file",
+            "environment": f"from {variable_of(setting.key)}, which beats the file",
+            "flag": "from the command line, which beats the file",
+        }
+        return f"{source[origin]}; default: {default}"
+
+    def _show_problem(self) -> None:
+        problems = self.loaded.problems
+        banner = self.query_one("#settings-problem")
+        banner.display = bool(problems)
+        problems = tuple(
+            problem.replace(str(self.loaded.path), self.loaded.path.name) for problem in problems
+        )
+        lines = list(problems[:3]) + ([f"... and {len(problems) - 3} more"] if len(problems) > 3 else [])
+        if self.loaded.file_is_broken:
+            lines.insert(
+                0, "The settings file is broken, so defaults hold. It is left as it is until you mend it:"
+            )
+        self.query_one("#settings-problem-text", Static).update(plain("\n".join(lines)))
+        self.query_one("#set-aside").display = self.loaded.file_is_broken
+
+    @on(Button.Pressed, "#set-aside")
+    def _set_aside(self) -> None:
+        try:
+            kept = set_aside(self.loaded.path)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        self._take(self.loaded.reloaded(), "")
+        self.notify(f"The old file is kept as {kept.name}.", markup=False)
+
+    def action_search(self) -> None:
+        """To the search box."""
+        self.query_one("#settings-search", Input).focus()
+
+    def action_reset(self) -> None:
+        """Bring back the default of the setting in focus."""
+        row = next((node for node in self._focused_path() if isinstance(node, SettingRow)), None)
+        if row is None:
+            self.notify("Go to a setting first; then this brings back its default.")
+            return
+        self._change(row, None)
+
+    def _focused_path(self) -> list[Any]:
+        return list(self.focused.ancestors_with_self) if self.focused else []
+
+    def action_close(self) -> None:
+        """Save what was typed and go back."""
+        for row in self.query(SettingRow):
+            if problem := row.unsaved_problem:
+                self.notify(f"Not saved: {problem}", severity="warning", markup=False)
+            elif row.has_unsaved_text:
+                self._change(row, row.typed_value)
+        self.dismiss()
+
+
+def _short(path: Path) -> str:
+    """The home directory as people write it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
