@@ -14,6 +14,7 @@ import os
 import queue
 import sys
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -73,6 +74,21 @@ class Outbox:
         self._stdout.flush()
 
 
+class LoadingReporter:
+    """Tells how loading goes on, ten times a second at most."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._stage, self._told_at = "", 0.0
+
+    def tell(self, stage: str, share: float | None) -> None:
+        """Loading is `share` (0-1) through `stage`."""
+        now = time.monotonic()
+        if stage != self._stage or now - self._told_at >= 0.1:
+            self._stage, self._told_at = stage, now
+            self._outbox.send(wire.Loading(stage=stage, share=share))
+
+
 def main() -> None:
     """Serve one app until it closes the pipe."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -89,7 +105,10 @@ def main() -> None:
         outbox.send(wire.Failed(message=str(error)))
     except Exception:
         traceback.print_exc()
-        outbox.send(wire.Failed(message="The engine hit a defect while loading; its log has the details."))
+        outbox.send(wire.Failed(message="The engine hit a defect; its log has the details."))
+    # Not by returning: the interpreter would wait for the reader thread, which waits for the app.
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _serve(load: wire.Load, inbox: Inbox, outbox: Outbox) -> None:
@@ -98,7 +117,7 @@ def _serve(load: wire.Load, inbox: Inbox, outbox: Outbox) -> None:
         ModelOnDuty,  # here, so that the app hears from us before torch is imported
     )
 
-    duty = ModelOnDuty(load, lambda stage, share: outbox.send(wire.Loading(stage=stage, share=share)))
+    duty = ModelOnDuty(load, LoadingReporter(outbox).tell)
     outbox.send(wire.Loaded(model=duty.take_newest()))
     while True:
         request = inbox.next()

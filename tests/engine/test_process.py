@@ -1,0 +1,173 @@
+"""An engine in a process of its own: loading, cancelling, crashing, ending."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from engine import wire
+from engine.chat import user
+from engine.errors import UserError
+from engine.generation import GenerationDone, GenerationSettings, TextChunk
+from engine.process import ProcessEngine, child_environment
+
+GREEDY = GenerationSettings(temperature=0, max_new_tokens=20)
+
+
+@pytest.fixture
+async def engine(tiny_model: Path, tmp_path: Path) -> AsyncIterator[ProcessEngine]:
+    engine = ProcessEngine(
+        wire.Load(reference=str(tiny_model), device="cpu", threads=1), tmp_path / "engine.log"
+    )
+    yield engine
+    await engine.close()
+
+
+async def reply(engine: ProcessEngine, settings: GenerationSettings = GREEDY) -> tuple[str, GenerationDone]:
+    text = ""
+    async for event in engine.stream([user("Hello")], settings):
+        if isinstance(event, TextChunk):
+            text += event.text
+    assert isinstance(event, GenerationDone)
+    return text, event
+
+
+def pid_of(engine: ProcessEngine) -> int:
+    assert engine._process is not None
+    return engine._process.pid
+
+
+async def test_a_reply_comes_in_pieces_and_loading_shows_progress(engine: ProcessEngine) -> None:
+    stages: list[str] = []
+    engine.on_progress = lambda loading: stages.append(loading.stage)
+    assert engine.state == "stopped"
+    text, done = await reply(engine)
+    assert stages[0] == "starting torch"
+    assert "reading weights" in stages
+    assert engine.state == "ready"
+    assert done.completion_tokens == 20
+    assert engine.model is not None and engine.model.backend == "scratch" and engine.model.name == "tiny"
+    assert text == (await reply(engine))[0]
+
+
+async def test_the_same_seed_gives_the_same_reply(engine: ProcessEngine) -> None:
+    seeded = GenerationSettings(temperature=1.5, top_k=0, seed=5, max_new_tokens=30)
+    first, other = await reply(engine, seeded), await reply(engine, seeded.with_changes("test", seed=6))
+    assert first[0] == (await reply(engine, seeded))[0]
+    assert first[0] != other[0]
+
+
+async def test_closing_the_stream_cancels_and_the_engine_is_free_again_within_100_ms(
+    engine: ProcessEngine,
+) -> None:
+    long = GenerationSettings(temperature=0, max_new_tokens=60_000)
+    stream = engine.complete("Hello", long)
+    async for _ in stream:
+        break
+    assert engine.state == "answering"
+    before = time.perf_counter()
+    await stream.aclose()
+    while engine.state == "answering":
+        await asyncio.sleep(0.001)
+    assert time.perf_counter() - before < 0.1
+    assert (await reply(engine))[1].finish_reason == "max_new_tokens"
+
+
+async def test_a_killed_engine_is_reported_at_once_and_restarted_by_the_next_message(
+    engine: ProcessEngine,
+) -> None:
+    expected = (await reply(engine))[0]
+    stream = engine.complete("Hello", GenerationSettings(max_new_tokens=60_000))
+    await anext(stream)
+    killed = pid_of(engine)
+    os.kill(killed, signal.SIGKILL)
+    with pytest.raises(UserError, match="stopped unexpectedly.*Send again"):
+        async with asyncio.timeout(1):
+            async for _ in stream:
+                pass
+    assert engine.state == "stopped"
+    assert (await reply(engine))[0] == expected
+    assert pid_of(engine) != killed
+
+
+async def test_an_engine_killed_between_replies_is_simply_started_again(engine: ProcessEngine) -> None:
+    expected = (await reply(engine))[0]
+    os.kill(pid_of(engine), signal.SIGKILL)
+    while engine.state != "stopped":
+        await asyncio.sleep(0.005)
+    assert (await reply(engine))[0] == expected
+
+
+async def test_the_engine_ends_when_its_input_ends(engine: ProcessEngine) -> None:
+    await engine.load()
+    assert engine._process is not None and engine._process.stdin is not None
+    engine._process.stdin.close()  # what the kernel does when the app is killed
+    async with asyncio.timeout(2):
+        assert await engine._process.wait() == 0
+
+
+async def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    engine = ProcessEngine(wire.Load(reference="no-such-model"), tmp_path / "engine.log")
+    with pytest.raises(UserError, match="There is no model 'no-such-model'"):
+        await engine.load()
+    with pytest.raises(UserError, match="There is no model 'no-such-model'"):
+        await reply(engine)
+    await engine.close()
+
+
+async def test_prints_of_libraries_go_to_the_log_and_not_into_the_wire(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec_noise.py").write_text(
+        "import os; print('a print'); os.write(1, b'a raw write\\n')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    script = "import engine.__main__ as e; e._take_stdout(); import msgspec_noise"
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, env=child_environment(), stdout=asyncio.subprocess.PIPE, stderr=file
+        )
+        out, _ = await process.communicate()
+    assert out == b""
+    assert sorted(log.read_text().splitlines()) == ["a print", "a raw write"]
+
+
+async def test_a_message_longer_than_any_pipe_buffer_arrives(engine: ProcessEngine) -> None:
+    question = "word " * 60_000
+    with pytest.raises(UserError, match="Shorten the message"):
+        async for _ in engine.stream([user(question)], GREEDY):
+            pass
+    done = None
+    async for event in engine.complete(question, GREEDY):
+        done = event
+    assert isinstance(done, GenerationDone) and done.prompt_tokens > 250_000
+
+
+async def test_a_folder_named_engine_in_the_current_directory_changes_nothing(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
+    (tmp_path / "engine" / "__main__.py").write_text("raise SystemExit('the wrong engine')")
+    monkeypatch.chdir(tmp_path)
+    engine = ProcessEngine(wire.Load(reference=str(tiny_model), threads=1), tmp_path / "engine.log")
+    assert (await engine.load()).name == "tiny"
+    await engine.close()
+
+
+def test_the_wire_of_a_reply_is_plain_json() -> None:
+    line = wire.encode(wire.Text(request=7, chunk=TextChunk(text="a\nb")))
+    assert json.loads(line) == {
+        "type": "chunk",
+        "request": 7,
+        "chunk": {"type": "text", "text": "a\nb", "tokens": []},
+    }
