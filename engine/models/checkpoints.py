@@ -22,7 +22,7 @@ from torch import Tensor
 
 from engine.errors import UserError
 from engine.model_card import read_json
-from engine.models.directory_checks import weight_files
+from engine.models.directory_checks import check_directory, weight_files
 from engine.models.gpt import GPT, GPTConfig
 
 WEIGHTS_FILE = "model.safetensors"
@@ -65,6 +65,7 @@ def load_gpt(
     Raises:
         UserError: when it is no GPT-2, or a weight is missing, unknown, of the wrong shape or not finite.
     """
+    check_directory(directory)
     config = read_gpt_config(directory)
     files = weight_files(directory)
     with torch.device("meta"):

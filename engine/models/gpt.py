@@ -38,6 +38,15 @@ class GPTConfig(Record):
     activation: Activation = "gelu_new"  # the tanh form, as GPT-2; "gelu" (erf) is 3.5x faster on CPU
     layer_norm_epsilon: float = 1e-5
 
+    def __post_init__(self) -> None:
+        """Refuse shapes that cannot be computed."""
+        if min(self.vocab_size, self.context_length, self.num_layers, self.num_heads, self.embedding_size) < 1:
+            raise ValueError("every size of a model must be at least 1")
+        if self.embedding_size % self.num_heads:
+            raise ValueError(
+                f"embedding_size {self.embedding_size} must be a multiple of num_heads {self.num_heads}"
+            )
+
 
 def gpt2_config(size: str) -> GPTConfig:
     """GPT-2 by number of parameters: "124M", "355M", "774M" or "1.5B" (KeyError for others)."""

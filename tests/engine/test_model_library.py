@@ -1,0 +1,109 @@
+"""References and the places they mean."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine import hub
+from engine.errors import UserError
+from engine.model_library import absolute_reference, list_models, moves_on, resolve
+from engine.paths import models_path, runs_path
+
+
+def add_checkpoint(run: str, step: int, val_loss: float | None, complete: bool = True) -> Path:
+    directory = runs_path() / run / "checkpoints" / f"step_{step:06d}"
+    directory.mkdir(parents=True)
+    (runs_path() / run / "config.json").write_text("{}")
+    (directory / "config.json").write_text('{"model_type": "gpt2"}')
+    (directory / "model_card.json").write_text(json.dumps({"name": run, "step": step, "val_loss": val_loss}))
+    if complete:
+        (directory / "manifest.json").write_text("{}")
+    return directory
+
+
+def test_a_run_means_its_newest_complete_checkpoint() -> None:
+    add_checkpoint("demo", 9, 2.0)
+    newest = add_checkpoint("demo", 100, 3.0)
+    add_checkpoint("demo", 200, 1.0, complete=False)
+    assert resolve("run:demo") == resolve("run:demo@latest") == newest
+
+
+def test_best_and_step_choose_a_checkpoint() -> None:
+    best, last = add_checkpoint("demo", 100, 1.5), add_checkpoint("demo", 200, 1.7)
+    assert resolve("run:demo@best") == best
+    assert resolve("run:demo@step-200") == last
+    with pytest.raises(
+        UserError, match="has no checkpoint '@step-3'. It has: @latest, @best, @step-100, @step-200"
+    ):
+        resolve("run:demo@step-3")
+
+
+def test_a_run_that_has_not_saved_yet_says_so() -> None:
+    add_checkpoint("young", 1, None, complete=False)
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        resolve("run:young")
+
+
+@pytest.mark.parametrize("name", ["../../etc", "a/b", "", "x" * 80, ".hidden", "a\x00b"])
+def test_a_run_name_never_leads_out_of_the_runs_folder(name: str) -> None:
+    with pytest.raises(UserError):
+        resolve(f"run:{name}")
+
+
+def test_only_references_that_can_mean_newer_weights_move_on() -> None:
+    assert moves_on("run:demo") and moves_on("run:demo@best") and moves_on("run:demo@latest")
+    assert not moves_on("run:demo@step-5") and not moves_on("builtin") and not moves_on("/some/run:folder")
+
+
+def test_a_name_is_a_model_of_the_models_folder_and_a_path_is_itself(tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, models_path() / "mine")
+    assert resolve("mine") == models_path() / "mine"
+    assert resolve(str(tiny_model)) == tiny_model.resolve()
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("", "No model is named"),
+        ("nothing-here", "There is no model 'nothing-here'"),
+        ("api:openai/gpt", "not supported yet"),
+        ("hf:only-a-name", "hf:OWNER/NAME"),
+    ],
+)
+def test_what_is_no_model_is_refused_with_what_to_do(reference: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        resolve(reference)
+
+
+def test_a_folder_or_file_that_is_no_model_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "weights.pt").touch()
+    with pytest.raises(UserError, match="holds no model"):
+        resolve(str(tmp_path / "empty"))
+    with pytest.raises(UserError, match="this is a file"):
+        resolve(str(tmp_path / "weights.pt"))
+
+
+def test_relative_paths_are_made_absolute_for_a_process_elsewhere(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_model.parent)
+    assert absolute_reference("./tiny") == str(tiny_model.resolve())
+    assert absolute_reference("builtin") == "builtin"
+    assert absolute_reference("hf:a/b") == "hf:a/b"
+
+
+def test_the_list_holds_every_kind_of_model_and_survives_broken_ones(tiny_model: Path) -> None:
+    shutil.copytree(tiny_model, models_path() / "mine")
+    add_checkpoint("demo", 100, 1.5)
+    broken = add_checkpoint("broken", 100, None)
+    (broken / "model_card.json").write_text("{")
+    entries = {entry.reference: entry for entry in list_models()}
+    assert {"builtin", "mine", "run:demo", "run:broken"} <= entries.keys()
+    assert entries["mine"].size_bytes > 1000 and not entries["mine"].problem
+    assert "not valid JSON" in entries["run:broken"].problem
+    assert not hub.cached_models()
