@@ -27,6 +27,11 @@ def add_models_command(subparsers: Any) -> None:
     pull.add_argument("model", metavar="REF")
     pull.add_argument("--json", action="store_true")
     pull.set_defaults(run=pull_model)
+    export = actions.add_parser("export", help="copy a model for others, without training state")
+    export.add_argument("model", metavar="REF")
+    export.add_argument("target", metavar="DIRECTORY", help="a new folder")
+    export.add_argument("--precision", choices=["float32", "bfloat16", "float16"], default="float32")
+    export.set_defaults(run=export_model)
 
 
 def list_models(options: argparse.Namespace) -> int:
@@ -79,6 +84,24 @@ def pull_model(options: argparse.Namespace) -> int:
     resolve(options.model, progress if sys.stderr.isatty() else None)
     print("", file=sys.stderr)
     return show_model(options)
+
+
+def export_model(options: argparse.Namespace) -> int:
+    """Copy a model into a new folder; in a process of its own, since it needs torch."""
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from engine.model_library import absolute_reference
+    from engine.process import child_environment, child_folder
+
+    target = str(Path(options.target).expanduser().absolute())
+    command = [sys.executable, "-m", "engine.models.exporting", absolute_reference(options.model), target]
+    command += ["--precision", options.precision]
+    code = subprocess.run(command, cwd=child_folder(), env=child_environment(), check=False).returncode
+    if code == 0:
+        print(target)
+    return code
 
 
 def _as_dict(entry: ModelEntry) -> dict[str, Any]:
