@@ -1,0 +1,119 @@
+"""Checkpoints on disk: whole, or not there at all. Torch-free; what stands in them is the trainer's business.
+
+    checkpoints/step_000500/     a model directory (config.json, model.safetensors, tokenizer.json, ...)
+        training_state.json      step, best loss, seconds, versions
+        training_state.safetensors   optimizer moments, random states
+        manifest.json            size and SHA-256 of every other file; written last
+
+Saving: a folder beside the target -> every file to the disk -> manifest -> folder to the disk -> rename ->
+parent to the disk -> only then the old ones go. Loading: the newest whose every byte is as the manifest says.
+The one rule: a checkpoint is believed because of its manifest, never because of its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from engine.errors import UserError
+from trainers.durable_files import delete_directory, replaced_directory, sync_files
+
+MANIFEST = "manifest.json"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def checkpoint_path(checkpoints_path: Path, step: int) -> Path:
+    """Where the checkpoint of a step stands."""
+    return checkpoints_path / f"step_{step:06d}"
+
+
+def write_checkpoint(target: Path, write_files: Callable[[Path], None], expected_size: int = 0) -> None:
+    """Make a checkpoint of what `write_files` writes into the folder it is given.
+
+    Raises:
+        UserError: when the disk is full or cannot be written; what was there before is untouched.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _check_free_space(target.parent, expected_size)
+        with replaced_directory(target) as folder:
+            write_files(folder)
+            manifest = {path.name: _fingerprint(path) for path in sorted(folder.iterdir())}
+            sync_files(folder)
+            (folder / MANIFEST).write_text(json.dumps({"files": manifest}, indent=1), encoding="utf-8")
+            sync_files(folder)
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise UserError(
+                f"{target}: the checkpoint could not be saved, the disk is full. Older checkpoints are kept; "
+                "make room and resume the run."
+            ) from None
+        raise UserError(
+            f"{target}: the checkpoint could not be saved ({error.strerror}). Older checkpoints are kept."
+        ) from None
+
+
+def problem_of(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint; None when every file is as it was written."""
+    try:
+        manifest = json.loads((checkpoint / MANIFEST).read_bytes())["files"]
+        expected = {str(name): (entry["size"], entry["sha256"]) for name, entry in manifest.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return f"{MANIFEST} is missing or damaged"
+    if not expected:
+        return f"{MANIFEST} lists no files"
+    for name, (size, digest) in expected.items():
+        path = checkpoint / name
+        if Path(name).name != name or not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size or _digest(path) != digest:
+            return f"{name} is damaged"
+    return None
+
+
+def newest_valid(checkpoints_path: Path, passed_over: Callable[[Path, str], None]) -> Path | None:
+    """The newest checkpoint that is whole; tells `passed_over` about newer ones that are not, and why."""
+    for checkpoint in all_checkpoints(checkpoints_path, newest_first=True):
+        problem = problem_of(checkpoint)
+        if problem is None:
+            return checkpoint
+        passed_over(checkpoint, problem)
+    return None
+
+
+def all_checkpoints(checkpoints_path: Path, newest_first: bool = False) -> list[Path]:
+    """Folders that have a checkpoint's name, in the order of their steps."""
+    return [path for _, path in sorted(_numbered(checkpoints_path), reverse=newest_first)]
+
+
+def prune(checkpoints_path: Path, best_step: int | None, keep_newest: int = 2) -> None:
+    """Delete all but the best and the newest; the one before the newest stays in case that one is damaged."""
+    checkpoints = sorted(_numbered(checkpoints_path))
+    for step, path in checkpoints[:-keep_newest]:
+        if step != best_step:
+            delete_directory(path)
+
+
+def _numbered(checkpoints_path: Path) -> Iterator[tuple[int, Path]]:
+    for path in checkpoints_path.glob("step_*"):
+        step = path.name.removeprefix("step_")
+        if step.isdigit() and path.is_dir():
+            yield int(step), path
+
+
+def _fingerprint(path: Path) -> dict[str, int | str]:
+    return {"size": path.stat().st_size, "sha256": _digest(path)}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_free_space(folder: Path, expected_size: int) -> None:
+    if expected_size and shutil.disk_usage(folder).free < expected_size * 1.2:
+        raise OSError(errno.ENOSPC, "no space left")

@@ -1,0 +1,164 @@
+"""Token files: a run's data as numbers on disk, made once and then read through memory maps.
+
+    tokens/
+        train.bin  validation.bin           ids, uint16 or uint32
+        train.mask validation.mask          fine-tuning only: 1 where the token is to be learnt
+        tokens.json                         TokenFiles: what is in them
+        tokenizer.json ...                  the tokenizer they were made with
+
+Pretraining keeps one stream of ids, read in random windows. Fine-tuning keeps a matrix whose rows are windows of
+context_length + 1 ids with whole conversations packed into them.
+The one rule: which tokens a step sees is a function of (seed, step) alone, so a run can go on from anywhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.records import Record
+from engine.tokenizers import token_dtype
+
+IGNORED = -100  # a target that no loss is taken on; torch's own convention
+TOKENS_FILE = "tokens.json"
+
+Ids = np.ndarray[Any, np.dtype[Any]]
+
+
+class TokenFiles(Record):
+    """What a folder of token files holds."""
+
+    method: str
+    vocab_size: int
+    context_length: int
+    train_tokens: int  # fine-tuning: tokens that are learnt
+    validation_tokens: int
+    train_rows: int = 0  # documents or conversations
+    validation_rows: int = 0
+    rejected: int = 0  # lines that could not be used
+    truncated: int = 0  # conversations longer than the context
+    unknown_characters: int = 0  # outside the vocabulary
+    notes: tuple[str, ...] = ()
+
+
+class Windows(Protocol):
+    """Sequences to learn from or to be measured on. B sequences, T tokens."""
+
+    def __len__(self) -> int:
+        """How many windows there are when none overlaps another."""
+        ...
+
+    def at(self, indices: Ids) -> tuple[Ids, Ids]:
+        """Inputs (B, T) and targets (B, T) of windows, int64; a target may be `IGNORED`."""
+        ...
+
+    def batch(self, batch_size: int, seed: int, step: int) -> tuple[Ids, Ids]:
+        """The training batch of a step, as `at` gives it."""
+        ...
+
+
+class TextWindows:
+    """Windows of a stream of ids."""
+
+    def __init__(self, ids: Ids, context_length: int) -> None:
+        self.ids = ids
+        self.length = max(1, min(context_length, len(ids) - 1))
+
+    def __len__(self) -> int:
+        return (len(self.ids) - 1) // self.length
+
+    def at(self, indices: Ids) -> tuple[Ids, Ids]:
+        """Non-overlapping windows."""
+        return self._from(np.asarray(indices, dtype=np.int64) * self.length)
+
+    def batch(self, batch_size: int, seed: int, step: int) -> tuple[Ids, Ids]:
+        """Windows that begin anywhere."""
+        starts = np.random.default_rng((seed, step)).integers(0, len(self.ids) - self.length, batch_size)
+        return self._from(starts)
+
+    def _from(self, starts: Ids) -> tuple[Ids, Ids]:
+        places = starts[:, None] + np.arange(self.length + 1)  # (B, T + 1)
+        windows = np.asarray(self.ids[places], dtype=np.int64)
+        return windows[:, :-1], windows[:, 1:]
+
+
+class ConversationWindows:
+    """Rows of packed conversations; every epoch shows each row once, in an order of its own."""
+
+    def __init__(self, ids: Ids, mask: Ids) -> None:
+        self.ids = ids  # (windows, T + 1)
+        self.mask = mask
+        self._order: tuple[tuple[int, int], Ids] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def at(self, indices: Ids) -> tuple[Ids, Ids]:
+        """Rows; only what the mask marks is a target."""
+        ids = np.asarray(self.ids[indices], dtype=np.int64)
+        learnt = np.asarray(self.mask[indices], dtype=bool)
+        return ids[:, :-1], np.where(learnt[:, 1:], ids[:, 1:], IGNORED)
+
+    def batch(self, batch_size: int, seed: int, step: int) -> tuple[Ids, Ids]:
+        """The next rows of the epoch; a batch may reach over its end into the next."""
+        places = step * batch_size + np.arange(batch_size)
+        return self.at(np.array([self._row(seed, int(place)) for place in places]))
+
+    def _row(self, seed: int, place: int) -> int:
+        epoch, index = divmod(place, len(self))
+        if self._order is None or self._order[0] != (seed, epoch):
+            self._order = (seed, epoch), np.random.default_rng((seed, epoch)).permutation(len(self))
+        return int(self._order[1][index])
+
+
+class Corpus:
+    """The token files of a run, open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = TokenFiles.from_json((folder / TOKENS_FILE).read_bytes(), str(folder / TOKENS_FILE))
+        self.train = self._windows("train")
+        self.validation = self._windows("validation") if self.files.validation_tokens else None
+
+    def _windows(self, split: str) -> Windows:
+        dtype = token_dtype(self.files.vocab_size)
+        ids = np.memmap(self.folder / f"{split}.bin", dtype=dtype, mode="r")
+        if self.files.method == "pretraining":
+            return TextWindows(ids, self.files.context_length)
+        width = self.files.context_length + 1
+        mask = np.memmap(self.folder / f"{split}.mask", dtype=np.uint8, mode="r")
+        return ConversationWindows(ids.reshape(-1, width), mask.reshape(-1, width))
+
+    def beginning(self, count: int) -> list[int]:
+        """The first ids of the validation text (of the training text when there is none), for samples."""
+        windows = self.validation or self.train
+        inputs, _ = windows.at(np.array([0]))
+        return [int(token_id) for token_id in inputs[0, :count]]
+
+
+def is_built(folder: Path) -> bool:
+    """Whether a run's token files are there."""
+    return (folder / TOKENS_FILE).is_file()
+
+
+def check_sizes(files: TokenFiles, validation_wanted: bool, source: str) -> None:
+    """Refuse data that cannot train.
+
+    Raises:
+        UserError: when there is too little of it; says what to change.
+    """
+    if files.train_tokens == 0:
+        raise UserError(f"{source}: there is nothing to learn from in this data set.")
+    if files.method == "pretraining" and files.train_tokens <= files.context_length:
+        raise UserError(
+            f"{source}: the training text has {files.train_tokens:,} tokens, but context_length is "
+            f"{files.context_length:,}. Use more text or a smaller context_length."
+        )
+    if validation_wanted and files.validation_tokens < 2:
+        raise UserError(
+            f"{source}: the validation split is empty, the data set is too small for it. Use more data, a larger "
+            "validation_share, or a validation_dataset of its own."
+        )

@@ -1,0 +1,303 @@
+"""Making the token files of a run: read, split into training and validation, encode, pack.
+
+    one plain text        its first 90 % train, its last 10 % validate, by characters (as nanoGPT does)
+    rows of JSON          a row validates when its own hash says so, and so never changes sides
+    a validation_dataset  everything in it validates, everything in the data set trains
+
+Everything is read in pieces; only a fine-tuning run's index of conversations is held in memory.
+The one rule: the folder appears complete under its name, or not at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.tokenizers import Tokenizer, token_dtype
+from engine.tokenizers.chat_format import ChatFormat, render
+from engine.tokenizers.chat_formats import save_chat_format
+from trainers.config import TrainingConfig
+from trainers.corpora import TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
+from trainers.data_files import data_files
+from trainers.datasets import is_held_out, is_plain_text, read_rows, text_of_file
+from trainers.durable_files import replaced_directory, sync_files
+from trainers.row_formats import DataRow
+
+Progress = Callable[[str], None]  # told the stage, often; may raise to stop
+Split = Literal["train", "validation"]
+
+_PIECE = 1 << 20  # characters encoded at once
+_BETWEEN_WORDS = re.compile(r"(?<=\S)\s(?=\S)")
+_OPEN_WINDOWS = 64  # windows that packing keeps open at a time
+
+
+def build_corpus(
+    config: TrainingConfig, tokenizer: Tokenizer, chat_format: ChatFormat, folder: Path, progress: Progress
+) -> Corpus:
+    """Make the token files of a run in `folder` and open them.
+
+    Raises:
+        UserError: when the data cannot train a model; says what to change.
+    """
+    with replaced_directory(folder) as partial:
+        if config.method == "pretraining":
+            files = _write_text(config, tokenizer, partial, progress)
+        else:
+            files = _write_conversations(config, tokenizer, chat_format, partial, progress)
+        wanted = bool(config.validation_share or config.validation_dataset)
+        check_sizes(files, wanted, config.dataset)
+        tokenizer.save(partial)
+        save_chat_format(partial, chat_format)
+        (partial / TOKENS_FILE).write_bytes(files.to_json())
+        sync_files(partial)
+    return Corpus(folder)
+
+
+def training_texts(config: TrainingConfig) -> Iterator[str]:
+    """Everything a vocabulary may be made of: the data set, and the validation data as nanoGPT does."""
+    for name in (config.dataset, config.validation_dataset):
+        if name:
+            yield from (text for _, text in _documents(Path(name), _Counter()))
+
+
+class _Counter:
+    """Counts lines that could not be used."""
+
+    def __init__(self) -> None:
+        self.rejected = 0
+
+    def __call__(self, file: Path, line: int, reason: str) -> None:
+        self.rejected += 1
+
+
+class _TokenWriter:
+    """Appends ids to the two files of a split text."""
+
+    def __init__(self, tokenizer: Tokenizer, folder: Path, progress: Progress) -> None:
+        self._tokenizer = tokenizer
+        self._progress = progress
+        self._files: dict[Split, BinaryIO] = {
+            split: (folder / f"{split}.bin").open("wb") for split in ("train", "validation")
+        }
+        self.tokens: dict[Split, int] = {"train": 0, "validation": 0}
+        self.rows: dict[Split, int] = {"train": 0, "validation": 0}
+        self.unknown = 0
+
+    def write(self, split: Split, text: str) -> None:
+        ids = self._tokenizer.encode_to_array(text)
+        self.unknown += self._tokenizer.count_unknown(text)
+        self._append(split, ids)
+
+    def end_document(self, split: Split) -> None:
+        self.rows[split] += 1
+        if self._tokenizer.end_of_text is not None:
+            dtype = token_dtype(self._tokenizer.vocab_size)
+            self._append(split, np.array([self._tokenizer.end_of_text], dtype=dtype))
+
+    def _append(self, split: Split, ids: Ids) -> None:
+        self._files[split].write(ids.tobytes())
+        self.tokens[split] += len(ids)
+        self._progress(f"reading data: {sum(self.tokens.values()) / 1e6:.1f} million tokens")
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def _write_text(config: TrainingConfig, tokenizer: Tokenizer, folder: Path, progress: Progress) -> TokenFiles:
+    counter = _Counter()
+    writer = _TokenWriter(tokenizer, folder, progress)
+    try:
+        share = 0.0 if config.validation_dataset else config.validation_share
+        _write_data_set(Path(config.dataset), share, writer, "train", counter)
+        if config.validation_dataset:
+            _write_data_set(Path(config.validation_dataset), 0.0, writer, "validation", counter)
+    finally:
+        writer.close()
+    return TokenFiles(
+        method=config.method,
+        vocab_size=tokenizer.vocab_size,
+        context_length=config.context_length,
+        train_tokens=writer.tokens["train"],
+        validation_tokens=writer.tokens["validation"],
+        train_rows=writer.rows["train"],
+        validation_rows=writer.rows["validation"],
+        rejected=counter.rejected,
+        unknown_characters=writer.unknown,
+    )
+
+
+def _write_data_set(path: Path, share: float, writer: _TokenWriter, split: Split, counter: _Counter) -> None:
+    """Write a data set to `split`, but for the `share` of it that validates."""
+    if is_plain_text(path):
+        files = data_files(path)
+        for file in files:
+            _write_plain_text(file, share, writer, split)
+            if len(files) > 1:
+                writer.end_document(split)
+        return
+    for row in read_rows(path, counter):
+        text = row.as_text()
+        side: Split = "validation" if is_held_out(text, share) else split
+        for piece in pieces([text]):
+            writer.write(side, piece)
+        writer.end_document(side)
+
+
+def _write_plain_text(file: Path, share: float, writer: _TokenWriter, split: Split) -> None:
+    total = sum(len(block) for block in text_of_file(file)) if share else 0
+    blocks = text_of_file(file)
+    if not share:
+        for piece in pieces(blocks):
+            writer.write(split, piece)
+        return
+    first = _Divided(blocks, int(total * (1 - share)))
+    for piece in pieces(first.head()):
+        writer.write("train", piece)
+    for piece in pieces(first.tail()):
+        writer.write("validation", piece)
+
+
+class _Divided:
+    """A stream of blocks cut after so many characters; take all of the head before the tail."""
+
+    def __init__(self, blocks: Iterator[str], characters: int) -> None:
+        self._blocks = blocks
+        self._left = characters
+        self._rest = ""
+
+    def head(self) -> Iterator[str]:
+        for block in self._blocks:
+            head, self._rest = block[: self._left], block[self._left :]
+            self._left -= len(head)
+            yield head
+            if self._rest or self._left == 0:
+                return
+
+    def tail(self) -> Iterator[str]:
+        yield self._rest
+        yield from self._blocks
+
+
+def pieces(blocks: Iterable[str]) -> Iterator[str]:
+    """Text in pieces of about a million characters, cut where no tokenizer joins: before a single space.
+
+    So a long text gives the same tokens in pieces as it would give at once.
+    """
+    rest = ""
+    for block in blocks:
+        rest += block
+        while len(rest) >= 2 * _PIECE:
+            end = _last_cut(rest)
+            yield rest[:end]
+            rest = rest[end:]
+    if rest:
+        yield rest
+
+
+def _last_cut(text: str) -> int:
+    """The last place before 2 pieces of text where a single space stands between words."""
+    for window in (4096, _PIECE):
+        begin = 2 * _PIECE - window
+        cuts = [match.start() for match in _BETWEEN_WORDS.finditer(text, begin, 2 * _PIECE)]
+        if cuts:
+            return cuts[-1]
+    return 2 * _PIECE
+
+
+def _documents(path: Path, counter: _Counter) -> Iterator[tuple[int, str]]:
+    """Numbered texts of a data set, whatever it is made of."""
+    if is_plain_text(path):
+        for file in data_files(path):
+            yield from enumerate(text_of_file(file))
+    else:
+        yield from ((row.line, row.as_text()) for row in read_rows(path, counter))
+
+
+def _write_conversations(
+    config: TrainingConfig, tokenizer: Tokenizer, chat_format: ChatFormat, folder: Path, progress: Progress
+) -> TokenFiles:
+    counter = _Counter()
+    found: dict[Split, list[tuple[Ids, Ids]]] = {"train": [], "validation": []}
+    truncated = without_answer = 0
+    share = 0.0 if config.validation_dataset else config.validation_share
+    for row, side in _conversations(config, share, counter):
+        if not row.messages:
+            without_answer += 1
+            continue
+        rendered = render(row.messages, tokenizer, chat_format, False)
+        ids = np.array(rendered.ids[: config.context_length + 1], dtype=token_dtype(tokenizer.vocab_size))
+        mask = np.array(rendered.mask[: config.context_length + 1], dtype=np.uint8)
+        truncated += len(rendered.ids) > len(ids)
+        if not mask[1:].any():
+            without_answer += 1  # the answer begins beyond the context
+            continue
+        found[side].append((ids, mask))
+        progress(f"reading data: {sum(map(len, found.values())):,} conversations")
+    if not found["train"]:
+        raise UserError(
+            f"{config.dataset}: there is no conversation with an assistant turn that fits into context_length "
+            f"{config.context_length}. Fine-tuning learns answers; plain text is for pretraining."
+        )
+    return TokenFiles(
+        method=config.method,
+        vocab_size=tokenizer.vocab_size,
+        context_length=config.context_length,
+        train_tokens=_write_packed(found["train"], "train", config, folder),
+        validation_tokens=_write_packed(found["validation"], "validation", config, folder),
+        train_rows=len(found["train"]),
+        validation_rows=len(found["validation"]),
+        rejected=counter.rejected + without_answer,
+        truncated=truncated,
+    )
+
+
+def _conversations(
+    config: TrainingConfig, share: float, counter: _Counter
+) -> Iterator[tuple[DataRow, Split]]:
+    for row in read_rows(Path(config.dataset), counter):
+        yield row, "validation" if is_held_out(row.as_text(), share) else "train"
+    if config.validation_dataset:
+        for row in read_rows(Path(config.validation_dataset), counter):
+            yield row, "validation"
+
+
+def _write_packed(
+    conversations: list[tuple[Ids, Ids]], split: Split, config: TrainingConfig, folder: Path
+) -> int:
+    """Write windows of whole conversations, shuffled first so that neighbours in the file part; tokens learnt."""
+    order = np.random.default_rng((config.seed, 0x9ACC)).permutation(len(conversations))
+    width = config.context_length + 1
+    learnt = 0
+    with (folder / f"{split}.bin").open("wb") as ids_file, (folder / f"{split}.mask").open("wb") as mask_file:
+        for window in pack([len(conversations[i][0]) for i in order], width):
+            chosen = [conversations[order[i]] for i in window]
+            ids, mask = (np.concatenate([pair[part] for pair in chosen]) for part in (0, 1))
+            mask[np.cumsum([0, *(len(pair[0]) for pair in chosen[:-1])])] = 0  # nothing foretells a first token
+            learnt += int(mask.sum())
+            padding = (0, width - len(ids))  # id 0, never a target, and nothing that counts comes after it
+            ids_file.write(np.pad(ids, padding).tobytes())
+            mask_file.write(np.pad(mask, padding).tobytes())
+    return learnt
+
+
+def pack(lengths: list[int], width: int) -> Iterator[list[int]]:
+    """Indices of what goes together into each window of `width`: first fit among a few open windows."""
+    open_windows: list[tuple[int, list[int]]] = []  # room left, indices
+    for index, length in enumerate(lengths):
+        place = next((i for i, (room, _) in enumerate(open_windows) if room >= length), None)
+        if place is None:
+            if len(open_windows) == _OPEN_WINDOWS:
+                fullest = min(range(_OPEN_WINDOWS), key=lambda i: open_windows[i][0])
+                yield open_windows.pop(fullest)[1]
+            open_windows.append((width - length, [index]))
+        else:
+            room, window = open_windows[place]
+            window.append(index)
+            open_windows[place] = (room - length, window)
+    yield from (window for _, window in open_windows)

@@ -1,0 +1,150 @@
+"""Saving a run and finding it again.
+
+    checkpointer.save(progress, seconds)      a complete checkpoint, then the old ones go
+    resume(parts...)                          weights, optimizer, random numbers and place of the newest whole one
+
+The one rule: rows of metrics reach the disk before the checkpoint that counts on them.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.errors import UserError
+from engine.model_card import ModelCard
+from engine.models.checkpoints import save_gpt
+from engine.tokenizers.chat_formats import save_chat_format
+from engine.tokenizers.tokenizer_files import TOKENIZER_FILE
+from trainers.checkpoints import checkpoint_path, newest_valid, prune, write_checkpoint
+from trainers.methods.assembly import Assembly
+from trainers.methods.optimizer import FlatAdamW
+from trainers.methods.training_state import (
+    TrainingState,
+    config_hash,
+    differences,
+    file_hash,
+    load_state,
+    machine,
+    random_states,
+    restore_random_states,
+    save_state,
+)
+from trainers.run_directory import RunDirectory
+from trainers.run_writer import RunWriter
+
+if TYPE_CHECKING:
+    from trainers.methods.loop import Progress
+
+logger = logging.getLogger(__name__)
+
+
+class Checkpointer:
+    """Writes the checkpoints of one run."""
+
+    def __init__(self, parts: Assembly, optimizer: FlatAdamW, writer: RunWriter) -> None:
+        self._parts = parts
+        self._optimizer = optimizer
+        self._writer = writer
+        self._config_hash = config_hash(parts.config)
+        self._tokenizer_hash = file_hash(parts.corpus.folder / TOKENIZER_FILE)
+
+    def save(self, progress: Progress, seconds_trained: float) -> Path:
+        """Write the checkpoint of the current step.
+
+        Raises:
+            UserError: when it cannot be written; older ones are untouched.
+        """
+        self._writer.sync()
+        folder = self._writer.run.checkpoints_path
+        target = checkpoint_path(folder, progress.step)
+        state = self._state(progress, seconds_trained)
+        # float32 weights and two moments of each
+        expected_size = 12 * self._parts.model.num_parameters
+        write_checkpoint(target, lambda partial: self._write_files(partial, state), expected_size)
+        prune(folder, progress.best_step)
+        logger.info("saved step %d", progress.step)
+        return target
+
+    def _write_files(self, folder: Path, state: TrainingState) -> None:
+        parts = self._parts
+        save_gpt(parts.model, folder, parts.tokenizer.end_of_text)
+        parts.tokenizer.save(folder)
+        save_chat_format(folder, parts.chat_format)
+        self._card(state).save(folder)
+        save_state(folder, state, self._optimizer.state())
+
+    def _state(self, progress: Progress, seconds_trained: float) -> TrainingState:
+        python_random, numpy_random = random_states()
+        return TrainingState(
+            step=progress.step,
+            measured_step=progress.measured_step,
+            best_step=progress.best_step,
+            best_val_loss=progress.best_val_loss,
+            loss_sum=progress.loss_sum,
+            loss_count=progress.loss_count,
+            seconds_trained=seconds_trained,
+            config_hash=self._config_hash,
+            tokenizer_hash=self._tokenizer_hash,
+            python_random=python_random,
+            numpy_random=numpy_random,
+            precision=self._parts.precision,
+            device=str(self._parts.device),
+            threads=torch.get_num_threads(),
+            torch_version=str(torch.__version__),
+            machine=machine(),
+        )
+
+    def _card(self, state: TrainingState) -> ModelCard:
+        parts, status = self._parts, self._writer.status
+        is_measured = state.measured_step == state.step and status.val_loss is not None
+        return ModelCard(
+            name=self._writer.run.name,
+            tokenizer=parts.tokenizer.kind,
+            chat_format=parts.chat_format.name,
+            context_length=parts.model.config.context_length,
+            num_parameters=parts.model.num_parameters,
+            vocab_size=parts.model.config.vocab_size,
+            trained_from=parts.config.base_model,
+            trained_on=Path(parts.config.dataset).name,
+            run=self._writer.run.name,
+            step=state.step,
+            val_loss=status.val_loss if is_measured else None,
+            val_bits_per_byte=status.val_bits_per_byte if is_measured else None,
+        )
+
+
+def find_checkpoint(run: RunDirectory) -> Path | None:
+    """The newest checkpoint that is whole; the log names newer ones that are not."""
+
+    def passed_over(checkpoint: Path, problem: str) -> None:
+        logger.warning("%s is passed over: %s", checkpoint.name, problem)
+
+    return newest_valid(run.checkpoints_path, passed_over)
+
+
+def restore(checkpoint: Path, parts: Assembly, optimizer: FlatAdamW) -> TrainingState:
+    """Put optimizer and random numbers back; the weights are in the model already.
+
+    Raises:
+        UserError: when the checkpoint belongs to another configuration or tokenizer, or is incomplete.
+    """
+    state, tensors = load_state(checkpoint)
+    if state.config_hash != config_hash(parts.config):
+        raise UserError(
+            f"{checkpoint}: this checkpoint was made with other settings than config.json has now. Put the settings "
+            "back, or start a new run."
+        )
+    if state.tokenizer_hash != file_hash(parts.corpus.folder / TOKENIZER_FILE):
+        raise UserError(f"{checkpoint}: this checkpoint was made with another tokenizer than the token files.")
+    for difference in differences(state, parts.precision, str(parts.device), torch.get_num_threads()):
+        logger.warning("%s; the run goes on, but perhaps not exact to the last bit", difference)
+    try:
+        optimizer.load_state(tensors)
+    except ValueError as error:
+        raise UserError(f"{checkpoint}: the optimizer's state does not fit the model ({error}).") from None
+    restore_random_states(state, tensors, parts.device)
+    return state
