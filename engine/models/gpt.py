@@ -40,7 +40,10 @@ class GPTConfig(Record):
 
     def __post_init__(self) -> None:
         """Refuse shapes that cannot be computed."""
-        if min(self.vocab_size, self.context_length, self.num_layers, self.num_heads, self.embedding_size) < 1:
+        if (
+            min(self.vocab_size, self.context_length, self.num_layers, self.num_heads, self.embedding_size)
+            < 1
+        ):
             raise ValueError("every size of a model must be at least 1")
         if self.embedding_size % self.num_heads:
             raise ValueError(
@@ -90,7 +93,7 @@ class CausalSelfAttention(nn.Module):
         self.residual_dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, future: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
-        """x (B, T, C) -> (B, T, C). `future` (T, S) is True where a token must not look."""
+        """x (B, T, C) -> (B, T, C). `future`, (T, S) or (B, 1, T, S), is True where a token must not look."""
         B, T, C = x.shape
         qkv = self.c_attn(x).view(B, T, 3, self.num_heads, C // self.num_heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 x (B, H, T, D)
@@ -191,25 +194,43 @@ class GPT(nn.Module):
         """An empty cache for up to `max_length` tokens on the model's device, in its precision."""
         return KeyValueCache(self.config, batch_size, max_length, like=self.wte.weight)
 
-    def hidden_states(self, ids: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def hidden_states(
+        self, ids: Tensor, cache: KeyValueCache | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         """ids (B, T) -> what the head reads, (B, T, C). With a cache, `ids` go on where it ends.
+
+        `segments` (B, T) numbers the texts that share a row: a token sees its own text only, and positions begin
+        anew in each, so packed texts are computed as if each stood alone.
 
         Raises:
             ValueError: when P + T is more than `context_length`.
         """
         T = ids.size(1)
         P = cache.length if cache is not None else 0
-        if self.config.context_length < P + T:
+        if P + T > self.config.context_length:
             raise ValueError(f"{P} + {T} tokens do not fit into a context of {self.config.context_length}")
         positions = torch.arange(P, P + T, device=ids.device)
-        x = self.drop(self.wte(ids) + self.wpe(positions))  # (B, T, C)
         future = self.future[P : P + T, : P + T]  # (T, S)
+        if segments is not None:
+            positions = positions_in_segments(segments)  # (B, T)
+            future = (future | (segments[:, :, None] != segments[:, None, :])).unsqueeze(1)  # (B, 1, T, T)
+        x = self.drop(self.wte(ids) + self.wpe(positions))  # (B, T, C)
         for layer, block in enumerate(self.h):
             x = block(x, future, layer, cache)
         if cache is not None:
             cache.length = P + T
         return self.ln_f(x)
 
-    def forward(self, ids: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+    def forward(
+        self, ids: Tensor, cache: KeyValueCache | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         """ids (B, T) -> logits (B, T, V)."""
-        return self.lm_head(self.hidden_states(ids, cache))
+        return self.lm_head(self.hidden_states(ids, cache, segments))
+
+
+def positions_in_segments(segments: Tensor) -> Tensor:
+    """segments (B, T), each a run of equal numbers -> how many tokens of its own stand before each, (B, T)."""
+    places = torch.arange(segments.size(1), device=segments.device).expand_as(segments)
+    begins = torch.ones_like(segments, dtype=torch.bool)
+    begins[:, 1:] = segments[:, 1:] != segments[:, :-1]
+    return places - torch.where(begins, places, 0).cummax(dim=1).values

@@ -63,3 +63,12 @@ def test_gradients_reach_every_parameter() -> None:
     gpt = GPT(TINY.with_changes("test", tied_head=False))
     gpt(torch.randint(0, 50, (2, 32))).logsumexp(-1).sum().backward()
     assert all(parameter.grad is not None and bool(parameter.grad.any()) for parameter in gpt.parameters())
+
+
+def test_packed_texts_are_computed_as_if_each_stood_alone(gpt: GPT) -> None:
+    one, two = torch.randint(0, 50, (1, 7)), torch.randint(0, 50, (1, 11))
+    packed = torch.cat([one, two], dim=1)
+    segments = torch.tensor([[1] * 7 + [2] * 11])
+    alone = torch.cat([gpt(one), gpt(two)], dim=1)
+    torch.testing.assert_close(gpt(packed, segments=segments), alone, atol=1e-5, rtol=0)
+    assert not torch.allclose(gpt(packed), alone, atol=1e-3)
