@@ -83,7 +83,7 @@ class TextGenerator:
             prompt_ids = [self.tokenizer.end_of_text if self.tokenizer.end_of_text is not None else 0]
         stops = settings.stop if slides else (*settings.stop, *self.chat_format.stop)
         sampler = Sampler(settings, self.tokenizer, prompt_ids)
-        text = StopFilter(self.tokenizer, stops, "" if slides else self.chat_format.lead)
+        text = StopFilter(self.tokenizer, stops, "" if slides else self.chat_format.assistant.lead)
         clock = _Clock()
         count = 0
         reason: FinishReason = "cancelled"
