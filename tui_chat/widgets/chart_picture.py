@@ -60,6 +60,7 @@ class ChartSpec:
     cursor: float | None = None  # an x
     notes: str = ""  # shown at the right of the legend
     has_x_axis: bool = True
+    is_from_zero: bool = False  # for what is only understood against nothing, such as a speed
     has_dashes: bool = False  # lines differ by pattern, not only by colour
     number: Callable[[float | None], str] = short_number
     empty_text: str = "Nothing measured yet"
@@ -110,8 +111,9 @@ def _draw_lines(spec: ChartSpec, plot_height: int, limits: tuple[float, float]) 
     dots = Scale(*limits, (spec.width - left) * DOTS_PER_ROW, spec.is_log_x)
     lines = [decimate(series, dots) for series in spec.series]
     low, high = padded_range([(column.low, column.high) for columns in lines for column in columns])
+    low = min(0.0, low) if spec.is_from_zero else low
     high = low + (high - low) / 2**spec.zoom
-    values = ticks(low, high, max(2, plot_height // 3) if plot_height > 3 else 2)
+    values = ticks(low, high, max(2, plot_height * 2 // 5))
     labels = dict(zip(values, tick_labels(values), strict=True))
     needed = min(max((len(label) for label in labels.values()), default=0) + 2, spec.width - 1)
     if needed > left:
@@ -221,7 +223,7 @@ def _legend(spec: ChartSpec) -> Row:
     for index, series in enumerate(spec.series):
         value = series.ys[-1] if spec.cursor is None and series.ys else series.value_at(spec.cursor or 0.0)
         sample = "╍╍" if spec.has_dashes and index else "━━"
-        row.append((f"  {sample} ", f"series-{index + 1}"))
+        row.append((f"  {sample} " if len(spec.series) > 1 else "  ", f"series-{index + 1}"))
         row.append((f"{series.label} " if series.label else "", "label"))
         row.append((spec.number(value), "value"))
     used = sum(len(text) for text, _ in row)

@@ -161,7 +161,7 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     span = high - low
     if most < 1 or not math.isfinite(span) or span <= 0:
         return []
-    step = _round_step(span / most)
+    step = _round_step(span / (most + 1))
     while True:
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         if last - first < most:

@@ -54,6 +54,7 @@ class MetricsChart(Widget, can_focus=True):
         Binding("minus,Z", "zoom(-1)", "Zoom out", show=False, id="chart.zoom_out"),
         Binding("0", "reset_view", "Whole curve", show=False, id="chart.reset"),
     ]
+    BINDING_GROUP_TITLE = "Training curves"
     HELP = "Training curves. Left and right read values, + and - zoom in on the low end, x makes the axis logarithmic."
     DEFAULT_CSS = """
     MetricsChart {
@@ -97,6 +98,7 @@ class MetricsChart(Widget, can_focus=True):
         *,
         number: Callable[[float | None], str] = short_number,
         has_x_axis: bool = True,
+        is_from_zero: bool = False,
         first_colour: int = 1,
         empty_text: str = "Nothing measured yet",
         id: str | None = None,
@@ -107,6 +109,7 @@ class MetricsChart(Widget, can_focus=True):
         self.empty_text = empty_text
         self._number = number
         self._has_x_axis = has_x_axis
+        self.is_from_zero = is_from_zero
         self._first_colour = first_colour
         self._series: Sequence[Series] = ()
         self._marks: Sequence[Mark] = ()
@@ -180,6 +183,7 @@ class MetricsChart(Widget, can_focus=True):
             cursor=self.cursor,
             notes=self._notes(),
             has_x_axis=self._has_x_axis,
+            is_from_zero=self.is_from_zero,
             has_dashes=self.app.no_color,
             number=self._number,
             empty_text=self.empty_text,

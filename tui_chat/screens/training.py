@@ -1,0 +1,295 @@
+"""The training screen: all runs, and the monitor of the one that is chosen.
+
+The one rule: runs are watched and steered through their directories alone, so it makes no difference who started
+them, and leaving the screen or the app changes nothing for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Button, Footer, OptionList, Static
+
+from engine.errors import UserError
+from engine.paths import runs_path
+from trainers import launcher
+from trainers.run_directory import RunDirectory
+from tui_chat.run_watch import RunWatch, WatchedRun, look_at
+from tui_chat.screens.question import Question
+from tui_chat.text import one_line
+from tui_chat.widgets.run_facts import RunFacts
+from tui_chat.widgets.run_list import RunList
+from tui_chat.widgets.run_monitor import TABS, RunMonitor
+
+LOOKS_PER_SECOND = 2
+_EMPTY_TEXT = Content.from_markup(
+    "[b]Nothing has been trained yet.[/b]\n\n"
+    "Choose a text file or a file of conversations and a recipe, and a model learns from it\n"
+    "while you watch its curves, read what it writes, and chat with it at every stage."
+)
+
+
+class TrainingScreen(Screen[None]):
+    """List of runs and monitor. `run_name` is the run to begin with."""
+
+    CSS_PATH = "training.tcss"
+    BINDING_GROUP_TITLE = "Training"
+    HELP = "Runs go on when you leave this screen, and when you close the app."
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide"), (170, "-huge")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (32, "-tall"), (48, "-towering")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new_run", "New run", id="training.new"),
+        Binding("c", "chat", "Chat with it", id="training.chat"),
+        Binding("b", "chat_best", "Chat with the best checkpoint", show=False, id="training.chat_best"),
+        Binding("p", "pause", "Pause", id="training.pause"),
+        Binding("r", "resume", "Resume", id="training.resume"),
+        Binding("s", "stop", "Stop", id="training.stop"),
+        Binding("w", "save", "Save a checkpoint now", show=False, id="training.save"),
+        Binding("d,delete", "delete", "Delete", id="training.delete"),
+        Binding("v", "next_view", "Other curve", id="training.view"),
+        *(
+            Binding(str(number), f"tab('{name}')", f"Tab: {name}", show=False, id=f"training.{name}")
+            for number, name in enumerate(TABS, 1)
+        ),
+    ]
+
+    def __init__(self, run_name: str | None = None) -> None:
+        super().__init__()
+        self._run_watch = RunWatch(runs_path())
+        self._runs: list[WatchedRun] = []
+        self._wanted = run_name  # to be chosen as soon as it is in the list
+        self._monitored: str | None = None
+
+    def compose(self) -> ComposeResult:
+        """The list beside or above the monitor; a few words when there is nothing to list."""
+        with Vertical(id="no-runs"):
+            yield Static(_EMPTY_TEXT, id="no-runs-text")
+            yield Button(
+                "Start the first run (n)", id="first-run", variant="primary", action="screen.new_run"
+            )
+        with Vertical(id="with-runs"):
+            with Vertical(id="runs-side"):
+                with Horizontal(id="runs-head"):
+                    yield Static(id="runs-title", markup=False)
+                    yield Button("New run", id="new", compact=True, action="screen.new_run")
+                yield RunList(id="runs")
+            with Vertical(id="run-side"):
+                yield RunMonitor(id="monitor")
+                with Horizontal(id="run-buttons"):
+                    for name, label in (
+                        ("chat", "Chat with it"),
+                        ("pause", "Pause"),
+                        ("resume", "Resume"),
+                        ("save", "Save now"),
+                        ("stop", "Stop"),
+                        ("delete", "Delete"),
+                    ):
+                        yield Button(label, id=name, compact=True, action=f"screen.{name}")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Look at once, then twice a second while the screen is the one on show."""
+        self.look()
+        self.set_interval(1 / LOOKS_PER_SECOND, self._look_if_shown)
+
+    def on_screen_resume(self) -> None:
+        """What happened meanwhile is shown at once."""
+        self.look()
+
+    def _look_if_shown(self) -> None:
+        if self.is_current:
+            self.look()
+
+    def look(self) -> None:
+        """Show all runs as they are now."""
+        self._runs = self._run_watch.look()
+        self.set_class(not self._runs, "-empty")
+        runs = self.query_one(RunList)
+        runs.set_class(not self.has_class("-wide") and not self.has_class("-huge"), "-one-line")
+        runs.show(self._runs)
+        self.query_one(RunFacts).set_class(self.has_class("-short"), "-inline")
+        active = sum(watched.is_active for watched in self._runs)
+        title = f"{len(self._runs)} run{'s' if len(self._runs) != 1 else ''}" + (
+            f" · {active} active" if active else ""
+        )
+        self.query_one("#runs-title", Static).update(title)
+        if self._wanted and self._find(self._wanted):
+            runs.select(self._wanted)
+            self._wanted = None
+        self._show_chosen()
+
+    def show_run(self, name: str) -> None:
+        """Choose a run, now or as soon as it is there."""
+        self._wanted = name
+        self.look()
+
+    @property
+    def chosen(self) -> WatchedRun | None:
+        """The run on show."""
+        return self._find(self.query_one(RunList).selected_name)
+
+    def _find(self, name: str | None) -> WatchedRun | None:
+        return next((watched for watched in self._runs if watched.run.name == name), None)
+
+    def _show_chosen(self) -> None:
+        watched, monitor = self.chosen, self.query_one(RunMonitor)
+        if watched is None:
+            self._monitored = None
+            return
+        if self._monitored == watched.run.name:
+            monitor.show(watched)
+        else:
+            self._monitored = watched.run.name
+            monitor.open(watched)
+        for name in ("pause", "resume", "save", "stop", "delete"):
+            self.query_one(f"#{name}").display = self._is_possible(name, watched)
+        self.refresh_bindings()
+
+    def _is_possible(self, action: str, watched: WatchedRun) -> bool:
+        is_pausing = "pause" in watched.wishes
+        return {
+            "pause": watched.status.state == "running" and not is_pausing,
+            "resume": is_pausing or watched.status.state in ("paused", "stopped", "failed", "crashed"),
+            "save": watched.status.state == "running",
+            "stop": watched.is_active and "stop" not in watched.wishes,
+            "delete": not watched.is_active,
+        }.get(action, True)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only what can be done with the chosen run is in the footer."""
+        if action in ("chat", "chat_best", "pause", "resume", "save", "stop", "delete"):
+            return self.chosen is not None and self._is_possible(action, self.chosen)
+        return True
+
+    @on(OptionList.OptionHighlighted, "#runs")
+    def run_was_chosen(self) -> None:
+        """The cursor moved in the list."""
+        self._show_chosen()
+
+    @on(OptionList.OptionSelected, "#runs")
+    def go_to_curves(self) -> None:
+        """Enter on a run goes on to its curves."""
+        self.query_one(RunMonitor).go_to_tab("curves")
+
+    @on(RunMonitor.CheckpointChosen)
+    def chat_with_checkpoint(self, event: RunMonitor.CheckpointChosen) -> None:
+        """Enter on a checkpoint."""
+        self._chat(f"step-{event.step}")
+
+    def action_tab(self, name: str) -> None:
+        """Go to a tab of the monitor."""
+        self.query_one(RunMonitor).go_to_tab(name)
+
+    def action_next_view(self) -> None:
+        """Draw another measure in the large chart."""
+        self.query_one(RunMonitor).go_to_tab("curves")
+        self.query_one(RunMonitor).next_view()
+
+    def action_new_run(self) -> None:
+        """Open the form, then watch what it started."""
+        from tui_chat.screens.new_run import NewRunScreen  # here: the form is not needed to watch
+
+        def started(name: str | None) -> None:
+            if name is not None:
+                self.show_run(name)
+
+        self.app.push_screen(NewRunScreen(), started)
+
+    def action_chat(self) -> None:
+        """Chat with the checkpoint under the cursor, or else the newest."""
+        step = self.query_one(RunMonitor).chosen_step
+        self._chat(f"step-{step}" if step is not None else "latest")
+
+    def action_chat_best(self) -> None:
+        """Chat with the checkpoint of the lowest validation loss."""
+        self._chat("best")
+
+    def _chat(self, which: str) -> None:
+        watched = self.chosen
+        if watched is None:
+            return
+        if watched.run.checkpoints():
+            self.app.chat_with(f"run:{watched.run.name}@{which}")  # type: ignore[attr-defined]
+        elif watched.status.state == "running":
+            watched.run.wish("save")
+            self._say("There is no checkpoint yet. The run saves one now: try again in a moment.")
+        else:
+            self._say("This run has no checkpoint to chat with.", "warning")
+
+    def action_pause(self) -> None:
+        """Let the run wait after its current step."""
+        if self.chosen:
+            self.chosen.run.wish("pause")
+            self.look()
+
+    def action_resume(self) -> None:
+        """Go on: at once when the run waits, from the last checkpoint when its process is gone."""
+        watched = self.chosen
+        if watched is None:
+            return
+        watched.run.withdraw("pause")
+        if not look_at(watched.run).is_active:
+            self._start_again(watched.run)
+        self.look()
+
+    @work(group="launch")
+    async def _start_again(self, run: RunDirectory) -> None:
+        try:
+            await asyncio.to_thread(launcher.resume_run, run)
+        except UserError as error:
+            self._say(str(error), "error")
+        self.look()
+
+    def action_save(self) -> None:
+        """Ask for a checkpoint now."""
+        if self.chosen:
+            self.chosen.run.wish("save")
+            self._say("A checkpoint is saved after the current step.")
+
+    @work(group="question")
+    async def action_stop(self) -> None:
+        """Ask, then end the run after its current step."""
+        watched = self.chosen
+        if watched is None:
+            return
+        agreed = await self.app.push_screen_wait(
+            Question(
+                f"Stop “{one_line(watched.run.name)}”?",
+                "It saves a checkpoint first; “Resume” goes on from there at any time.",
+                yes="Stop it",
+            )
+        )
+        if agreed:
+            watched.run.withdraw("pause")
+            watched.run.wish("stop")
+            self.look()
+
+    @work(group="question")
+    async def action_delete(self) -> None:
+        """Ask, then delete an ended run with its checkpoints."""
+        watched = self.chosen
+        if watched is None:
+            return
+        agreed = await self.app.push_screen_wait(
+            Question(
+                f"Delete “{one_line(watched.run.name)}”?",
+                "Its checkpoints, curves and samples are deleted with it. This cannot be undone.",
+                yes="Delete it",
+            )
+        )
+        if agreed:
+            try:
+                await asyncio.to_thread(launcher.delete_run, watched.run)
+            except UserError as error:
+                self._say(str(error), "error")
+            self.look()
+
+    def _say(self, text: str, severity: str = "information") -> None:
+        self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]

@@ -1,0 +1,281 @@
+"""The monitor of one run: figures, live curves, samples, checkpoints, log and configuration.
+
+The one rule: it only shows. It reads the run's files through a `RunHistory` and tells its screen what was chosen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.message import Message
+from textual.widgets import Log, OptionList, Static, TabbedContent, TabPane
+from textual.widgets.option_list import Option
+
+from engine.errors import UserError
+from trainers.run_directory import CheckpointInfo, RunDirectory
+from tui_chat import quantities
+from tui_chat.run_watch import RunHistory, WatchedRun, read_history
+from tui_chat.text import plain, visible
+from tui_chat.widgets.chart_picture import Mark
+from tui_chat.widgets.metrics_chart import MetricsChart
+from tui_chat.widgets.run_facts import RunFacts
+from tui_chat.widgets.run_words import config_words, sample_words
+
+# What the large chart can show, in the order the key goes through: title and names of series.
+VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Loss", ("loss", "val_loss")),
+    ("Bits per byte", ("val_bits_per_byte",)),
+    ("Validation accuracy", ("val_accuracy",)),
+    ("Learning rate", ("learning_rate",)),
+    ("Gradient norm", ("gradient_norm",)),
+    ("Tokens per second", ("tokens_per_second",)),
+    ("Memory in bytes", ("memory_bytes",)),
+)
+_SMALL = {"learning_rate": "Learning rate", "gradient_norm": "Gradient norm", "tokens_per_second": "Tokens/s"}
+_FROM_ZERO = ("learning_rate", "tokens_per_second", "memory_bytes")
+_NEWEST_SAMPLES = 60
+TABS = ("curves", "samples", "checkpoints", "log", "configuration")
+
+
+class RunMonitor(Vertical):
+    """Everything about the run it was last told to `open`."""
+
+    @dataclass
+    class CheckpointChosen(Message):
+        """The person wants to chat with a checkpoint."""
+
+        step: int
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.history: RunHistory | None = None
+        self._watched: WatchedRun | None = None
+        self._checkpoints: list[CheckpointInfo] = []
+        self._log_shown = 0
+        self._view = 0
+
+    def compose(self) -> ComposeResult:
+        """Figures above, tabs below."""
+        yield RunFacts(id="facts")
+        with TabbedContent(id="tabs"):
+            with TabPane(_tab_words(1, "Curves"), id="curves"):
+                yield MetricsChart("Loss", id="main-chart", empty_text="Waiting for the first measurement")
+                with Horizontal(id="small-charts"):
+                    for colour, (name, title) in enumerate(_SMALL.items(), 1):
+                        yield MetricsChart(
+                            title,
+                            id=f"small-{name}",
+                            first_colour=colour,
+                            has_x_axis=False,
+                            is_from_zero=name in _FROM_ZERO,
+                        )
+                with VerticalScroll(id="newest-sample-box", can_focus=False):
+                    yield Static(id="newest-sample", markup=False)
+            with TabPane(_tab_words(2, "Samples"), id="samples"), VerticalScroll(id="samples-box"):
+                yield Static(id="samples-text", markup=False)
+            with TabPane(_tab_words(3, "Checkpoints"), id="checkpoints"):
+                yield Static("Enter chats with a checkpoint, also while the run goes on.", classes="hint")
+                yield OptionList(id="checkpoint-list", markup=False, compact=True)
+            with TabPane(_tab_words(4, "Log"), id="log"):
+                yield Log(id="log-text", max_lines=5000)
+            with TabPane(_tab_words(5, "Configuration"), id="configuration"), VerticalScroll():
+                yield Static(id="configuration-text", markup=False)
+
+    def open(self, watched: WatchedRun) -> None:
+        """Show another run; its history is read in the background."""
+        self._watched = watched
+        self.history = None
+        self._checkpoints = []
+        self.query_one("#log-text", Log).clear()
+        self._log_shown = 0
+        self.query_one("#checkpoint-list", OptionList).clear_options()
+        self._show_configuration(watched.run)
+        self._draw_charts()
+        self._read_history(watched.run)
+        self.show(watched)
+
+    @work(exclusive=True, group="history")
+    async def _read_history(self, run: RunDirectory) -> None:
+        history = await asyncio.to_thread(read_history, run)
+        if self._watched and self._watched.run.path == run.path:
+            self.history = history
+            self._show_changed({"metrics", "samples", "log"})
+
+    def show(self, watched: WatchedRun) -> None:
+        """Show the same run as it is now."""
+        self._watched = watched
+        self.query_one(RunFacts).show(watched)
+        if self.history is None:
+            return
+        changed = self.history.catch_up()
+        if self.history.is_rewritten:
+            self.history.is_rewritten = False
+            self.query_one("#log-text", Log).clear()
+            self._log_shown = 0
+            self._read_history(watched.run)
+        else:
+            self._show_changed(changed)
+
+    def _show_changed(self, changed: set[str]) -> None:
+        if self._show_checkpoints() or "metrics" in changed:
+            self._draw_charts()
+        if "samples" in changed:
+            self._show_samples()
+        if "log" in changed:
+            self._show_log()
+
+    def _draw_charts(self) -> None:
+        series = self.history.series if self.history else {}
+        title, names = VIEWS[self._view]
+        chart = self.query_one("#main-chart", MetricsChart)
+        chart.title, chart.is_from_zero = title, names[0] in _FROM_ZERO
+        if self.history is None:
+            chart.empty_text = "Reading the measurements"
+        elif self._watched and not self._watched.is_active:
+            chart.empty_text = "Nothing was measured"
+        else:
+            chart.empty_text = "Waiting for the first measurement"
+        chart.show([series[name] for name in names if name in series], self._marks())
+        for name in _SMALL:
+            self.query_one(f"#small-{name}", MetricsChart).show([series[name]] if series else [])
+
+    def _marks(self) -> list[Mark]:
+        marks = [
+            Mark(point.step, "★" if point.is_best else "▲", "best" if point.is_best else "checkpoint")
+            for point in self._checkpoints
+        ]
+        notes = self.history.notes if self.history else []
+        return marks + [Mark(step, "✖", "alarm") for step, _ in notes]
+
+    def _show_checkpoints(self) -> bool:
+        """Whether there are other checkpoints than at the last look."""
+        assert self._watched is not None
+        found = self._watched.run.checkpoints()
+        if found == self._checkpoints:
+            return False
+        self._checkpoints = found
+        listing = self.query_one("#checkpoint-list", OptionList)
+        chosen = (
+            listing.get_option_at_index(listing.highlighted).id if listing.highlighted is not None else None
+        )
+        listing.clear_options()
+        listing.add_options(
+            [Option(_checkpoint_words(point), id=str(point.step)) for point in reversed(found)]
+        )
+        steps = [str(point.step) for point in reversed(found)]
+        listing.highlighted = steps.index(chosen) if chosen in steps else (0 if steps else None)
+        return True
+
+    def _show_samples(self) -> None:
+        assert self.history is not None
+        box = self.query_one("#samples-text", Static)
+        newest = self.query_one("#newest-sample", Static)
+        if not self.history.samples:
+            waiting = plain(
+                "No samples yet. What the model writes at this stage will stand here, newest first."
+            )
+            box.update(waiting.stylize("$foreground 60%"))
+            newest.update("")
+            return
+        width = max(20, self.query_one("#tabs").content_region.width - 4)
+        words = [
+            sample_words(sample.step, sample.prompt, sample.text, width)
+            for sample in reversed(self.history.samples[-_NEWEST_SAMPLES:])
+        ]
+        box.update(Content("\n").join(words))
+        newest.update(words[0])
+
+    def _show_log(self) -> None:
+        assert self.history is not None
+        self.query_one("#log-text", Log).write(visible(self.history.log[self._log_shown :]))
+        self._log_shown = len(self.history.log)
+
+    def _show_configuration(self, run: RunDirectory) -> None:
+        width = max(40, self.content_region.width - 4)
+        try:
+            words = config_words(run.config(), width)
+        except UserError as error:
+            words = plain(str(error))
+        self.query_one("#configuration-text", Static).update(words)
+
+    def on_resize(self) -> None:
+        """Text that was laid out for a width is laid out again."""
+        if self._watched:
+            self._show_configuration(self._watched.run)
+        if self.history:
+            self._show_samples()
+
+    @property
+    def chosen_step(self) -> int | None:
+        """The checkpoint under the cursor while its list has the focus."""
+        listing = self.query_one("#checkpoint-list", OptionList)
+        if listing.has_focus and listing.highlighted is not None:
+            return self._checkpoints[-1 - listing.highlighted].step
+        return None
+
+    @property
+    def checkpoints(self) -> list[CheckpointInfo]:
+        """Those of the run on show, oldest first."""
+        return self._checkpoints
+
+    def go_to_tab(self, name: str) -> None:
+        """Go to a tab."""
+        self.query_one(TabbedContent).active = name
+        try:
+            self.query_one(f"#{name}").query("MetricsChart, VerticalScroll, OptionList, Log").first().focus()
+        except NoMatches:
+            self.query_one(TabbedContent).focus()
+
+    def next_view(self) -> None:
+        """Draw the next measure that was taken in the large chart."""
+        series = self.history.series if self.history else {}
+        for step in range(1, len(VIEWS) + 1):
+            view = (self._view + step) % len(VIEWS)
+            if view == 0 or any(series[name].xs for name in VIEWS[view][1] if name in series):
+                self._view = view
+                break
+        self._draw_charts()
+
+    @on(MetricsChart.CursorMoved)
+    def read_all_charts_at_one_step(self, event: MetricsChart.CursorMoved) -> None:
+        """The cursor of one chart is the cursor of all."""
+        for chart in self.query(MetricsChart):
+            chart.cursor = event.x
+
+    @on(OptionList.OptionSelected, "#checkpoint-list")
+    def choose_checkpoint(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click on a checkpoint."""
+        event.stop()
+        if event.option_id is not None:
+            self.post_message(self.CheckpointChosen(int(event.option_id)))
+
+    @on(OptionList.OptionHighlighted, "#checkpoint-list")
+    def keep_to_itself(self, event: OptionList.OptionHighlighted) -> None:
+        """The screen listens to the highlights of the list of runs only."""
+        event.stop()
+
+
+def _tab_words(number: int, title: str) -> Content:
+    return Content.assemble((f"{number} ", "$foreground 45%"), title)
+
+
+def _checkpoint_words(point: CheckpointInfo) -> Content:
+    loss = quantities.loss(point.val_loss)
+    perplexity = (
+        f"{math.exp(min(point.val_loss, 20)):.1f}" if point.val_loss is not None else quantities.NOTHING
+    )
+    return Content.assemble(
+        (f"step {point.step:>9,}", "bold"),
+        ("    validation ", "$foreground 60%"),
+        (f"{loss:<8}", "bold"),
+        ("  perplexity ", "$foreground 60%"),
+        f"{perplexity:<8}",
+        ("  ★ best" if point.is_best else "", "$text-success"),
+    )
