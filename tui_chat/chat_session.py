@@ -13,14 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import cast
 
 from engine import chat
 from engine.chat import ChatMessage
 from engine.errors import UserError
-from engine.generation import GenerationDone
+from engine.generation import GenerationDone, GenerationEvent
 from tui_chat.chat_settings import ChatSettings, restored
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
@@ -129,7 +130,11 @@ class ChatSession:
         self.chunks = 0
         saving = asyncio.create_task(self._save_now_and_then(begun, pieces))
         try:
-            async with aclosing(engine.stream(messages, self.settings.generation)) as events:
+            # Engines are async generators; closing one early is what cancels a reply.
+            stream = cast(
+                AsyncGenerator[GenerationEvent, None], engine.stream(messages, self.settings.generation)
+            )
+            async with aclosing(stream) as events:
                 async for event in events:
                     if isinstance(event, GenerationDone):
                         ending = _completed(begun, event)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,10 +82,11 @@ _FOUND_WORDS = """
 class Conversations:
     """The conversation file. Methods may be called from any thread, one at a time."""
 
-    def __init__(self, connection: sqlite3.Connection, notice: str = "") -> None:
-        self._connection = connection
+    def __init__(self, open_database: Callable[[], tuple[sqlite3.Connection, str]]) -> None:
+        self._open_database = open_database
+        self._opened: sqlite3.Connection | None = None
         self._turn = threading.Lock()
-        self.notice = notice  # what the user should be told about opening, if anything
+        self.notice = ""  # what the user should be told about opening, if anything
 
     @classmethod
     def open(cls, path: Path) -> Conversations:
@@ -94,20 +95,34 @@ class Conversations:
         Raises:
             UserError: when it cannot be opened, or was written by a newer tui-chat.
         """
-        connection, notice = conversation_schema.open_database(path)
-        conversations = cls(connection, notice)
-        conversations._forget_deleted()
+        conversations = cls(lambda: conversation_schema.open_database(path))
+        conversations.tidy()
         return conversations
 
     @classmethod
-    def in_memory(cls, notice: str = "") -> Conversations:
-        """Conversations that end with the app, for tests and for when no file can be used."""
-        return cls(conversation_schema.memory_database(), notice)
+    def at(cls, path: Path) -> Conversations:
+        """Like `open`, but at the first use, so that no start waits for a disk.
+
+        When the file cannot be opened, conversations are kept in memory, and the `notice` says so.
+        """
+        return cls(lambda: _opened_or_in_memory(path))
+
+    @classmethod
+    def in_memory(cls) -> Conversations:
+        """Conversations that end with the app."""
+        return cls(lambda: (conversation_schema.memory_database(), ""))
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._opened, self.notice = self._open_database()
+        return self._opened
 
     def close(self) -> None:
         """Close the file."""
         with self._turn:
-            self._connection.close()
+            if self._opened is not None:
+                self._opened.close()
 
     # ---- conversations
 
@@ -165,7 +180,8 @@ class Conversations:
         """Undo `delete`."""
         self._change("UPDATE conversations SET deleted = NULL WHERE id = ?", conversation)
 
-    def _forget_deleted(self) -> None:
+    def tidy(self) -> None:
+        """Forget what was deleted long ago."""
         too_old = time.time() - KEEP_DELETED_SECONDS
         self._change("DELETE FROM conversations WHERE deleted < ?", too_old)
 
@@ -234,6 +250,13 @@ class Conversations:
     def _writing(self) -> Iterator[Any]:
         with self._turn, _told_to_a_person(), conversation_schema.transaction(self._connection):
             yield self._connection.execute
+
+
+def _opened_or_in_memory(path: Path) -> tuple[sqlite3.Connection, str]:
+    try:
+        return conversation_schema.open_database(path)
+    except UserError as error:
+        return conversation_schema.memory_database(), f"{error} What you say now will not be kept."
 
 
 @contextmanager

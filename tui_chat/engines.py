@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.chat import ChatMessage
@@ -33,7 +33,7 @@ class AppEngine(Protocol):
 
     def stream(
         self, messages: Sequence[ChatMessage], settings: GenerationSettings
-    ) -> AsyncGenerator[GenerationEvent, None]: ...
+    ) -> AsyncIterator[GenerationEvent]: ...
 
     async def close(self) -> None: ...
 

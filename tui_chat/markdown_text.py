@@ -27,7 +27,7 @@ _DEEPEST = 20  # nested quotes and lists
 
 _INLINE_STYLES = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline"}
 _HEADING_STYLES = {"h1": "bold underline $text-primary", "h2": "bold $text-primary"}
-_QUIET = "$text-muted"
+_QUIET = "dim"
 
 
 @dataclass(frozen=True)

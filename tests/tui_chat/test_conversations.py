@@ -188,3 +188,11 @@ def test_two_apps_make_and_write_the_same_file_at_once_and_a_killed_one_loses_no
     conversations = Conversations.open(file)
     assert sorted(len(conversations.messages(talk.id)) for talk in conversations.newest()) == [20, 20]
     conversations.close()
+
+
+def test_when_the_file_cannot_be_used_the_app_goes_on_in_memory_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "conversations.db").mkdir()
+    conversations = Conversations.at(tmp_path / "conversations.db")
+    talk = conversations.create("x", "builtin")
+    assert conversations.get(talk.id)
+    assert "will not be kept" in conversations.notice

@@ -1,0 +1,132 @@
+"""The app: its modes, what they share, and how it ends.
+
+    mode "chat"      ChatScreen         mode "training"   TrainingScreen
+    above either     SettingsScreen, HelpScreen, the command palette
+
+The one rule: nothing is imported or read before the first paint that the first paint does not need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from engine.paths import conversations_path
+from tui_chat.config import LoadedConfig
+from tui_chat.conversations import Conversations
+from tui_chat.engines import EngineFactory, Engines, process_engines
+from tui_chat.screens.chat import ChatScreen
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from tui_chat.screens.settings import SettingsScreen
+
+
+def _poem_provider() -> type[Provider]:
+    from tui_chat.commands import PoemAboutProvider  # here: when the palette is opened
+
+    return PoemAboutProvider
+
+
+class TuiChatApp(App[None]):
+    """Chat with GPTs, train them, and talk to them while they learn."""
+
+    TITLE = "tui-chat"
+    CSS_PATH = "app.tcss"
+    DEFAULT_MODE = "chat"
+    COMMANDS = App.COMMANDS | {_poem_provider}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", id="app.help"),
+        Binding("f2", "settings", "Settings", id="app.settings", show=False),
+        Binding("f3", "switch_modes", "Training", id="app.training", tooltip="Chat or training"),
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
+    ]
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        run_name: str | None = None,
+        engine_factory: EngineFactory | None = None,
+        conversations: Conversations | None = None,
+    ) -> None:
+        """`run_name` opens the app on that run's monitor; the last two are for tests."""
+        super().__init__()
+        self.loaded = loaded
+        self._run_name = run_name
+        self.conversations = conversations or Conversations.at(conversations_path())
+        factory = process_engines(loaded.config.engine) if engine_factory is None else engine_factory
+        self.engines = Engines(factory, lambda reference: self.chat.engine_changed(reference))
+        self.chat = ChatScreen(loaded.config, self.conversations, self.engines)
+        self.add_mode("chat", lambda: self.chat)
+        self.add_mode("training", self._training_screen)
+        self.theme = loaded.config.ui.theme
+        self.set_keymap(dict(loaded.config.keys))
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._begin_work)
+
+    async def _begin_work(self) -> None:
+        """What can wait for the first paint."""
+        for problem in self.loaded.problems:
+            self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
+        self.chat.begin_work()
+        if self._run_name is not None:
+            await self.switch_mode("training")
+
+    def _training_screen(self) -> Screen[Any]:
+        from tui_chat.screens.training import TrainingScreen  # here: after the first paint
+
+        return TrainingScreen(self._run_name)
+
+    # ---- from one screen to another
+
+    async def chat_with(self, reference: str) -> None:
+        """Show the chat screen with a pane that chats with this model."""
+        await self.switch_mode("chat")
+        await self.chat.chat_with(reference)
+
+    async def action_switch_modes(self) -> None:
+        """To training, or back to the chat."""
+        if len(self.screen_stack) == 1:
+            await self.switch_mode("training" if self.current_mode == "chat" else "chat")
+
+    def action_help(self) -> None:
+        from tui_chat.screens.help import HelpScreen  # here: after the first paint
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.loaded.config.keys))
+
+    def action_settings(self) -> None:
+        from tui_chat.screens.settings import SettingsScreen  # here: after the first paint
+
+        if not isinstance(self.screen, SettingsScreen):
+            self.push_screen(SettingsScreen(self.loaded))
+
+    def on_settings_screen_changed(self, event: SettingsScreen.Changed) -> None:
+        """A setting was saved: use it from now on."""
+        self.loaded = event.loaded
+        self.chat.take_config(event.loaded.config)
+        self.set_keymap(dict(event.loaded.config.keys))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        from tui_chat.commands import commands_of  # here: when the palette is opened
+
+        return commands_of(self)
+
+    # ---- the end
+
+    async def action_quit(self) -> None:
+        """Stop and save every reply, close the engines, and leave. Runs go on."""
+        await asyncio.gather(*(pane.stop() for pane in self.chat.panes))
+        await self.engines.close_all()
+        self.exit()
+
+    async def on_unmount(self) -> None:
+        await self.engines.close_all()
+        self.conversations.close()

@@ -1,0 +1,125 @@
+"""Choosing a model: what is at hand, filtered as one types, or any reference typed in full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.model_library import ModelEntry, list_models
+from tui_chat.text import one_line, plain
+
+_PATH_MARKS = ("hf:", "run:", "/", "~", ".", "api:")
+
+
+class ModelPicker(ModalScreen[str | None]):
+    """Gives a model reference, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Cancel", id="models.cancel"),
+        Binding("down", "move(1)", "Next", show=False),
+        Binding("up", "move(-1)", "Previous", show=False),
+    ]
+
+    def __init__(self, current: str) -> None:
+        super().__init__()
+        self._current = current
+        self._entries: list[ModelEntry] = []
+        self._references: list[str] = []  # of the options, in order
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static("Choose a model", classes="dialog-title", markup=False)
+            yield Input(placeholder="Filter, or type a folder, run:NAME or hf:OWNER/NAME", compact=True)
+            options = OptionList(markup=False, compact=True)
+            options.can_focus = False  # the keys stay in the box; Up and Down are passed on
+            yield options
+            yield Static("↑↓ choose  ·  Enter takes it  ·  Esc cancels", classes="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        self._show()
+        self._read()
+
+    @work(exclusive=True)
+    async def _read(self) -> None:
+        self._entries = await asyncio.to_thread(list_models)
+        self._show()
+
+    @on(Input.Changed)
+    def _show(self) -> None:
+        query = self.query_one(Input).value.strip()
+        words = query.lower().split()
+        found = [entry for entry in self._entries if all(word in _searched(entry) for word in words)]
+        self._references = [entry.reference for entry in found]
+        options = [Option(_row(entry, entry.reference == self._current)) for entry in found]
+        if query.startswith(_PATH_MARKS) and query not in self._references:
+            options.append(Option(Content.assemble("Use ", plain(query).stylize("bold"))))
+            self._references.append(query)
+        if not options:
+            options.append(Option("No model matches. A path or hf:OWNER/NAME works too.", disabled=True))
+        listed = self.query_one(OptionList)
+        listed.clear_options()
+        listed.add_options(options)
+        here = self._current in self._references and not query
+        listed.highlighted = (
+            self._references.index(self._current) if here else 0 if self._references else None
+        )
+
+    def action_move(self, by: int) -> None:
+        listed = self.query_one(OptionList)
+        (listed.action_cursor_down if by > 0 else listed.action_cursor_up)()
+
+    @on(Input.Submitted)
+    def accept(self) -> None:
+        self._choose(self.query_one(OptionList).highlighted)
+
+    @on(OptionList.OptionSelected)
+    def accept_clicked(self, event: OptionList.OptionSelected) -> None:
+        self._choose(event.option_index)
+
+    def _choose(self, place: int | None) -> None:
+        if place is not None and place < len(self._references):
+            self.dismiss(self._references[place])
+
+
+def _searched(entry: ModelEntry) -> str:
+    card = entry.card
+    return " ".join((entry.reference, card.name, card.description, card.architecture, card.run)).lower()
+
+
+def _row(entry: ModelEntry, is_current: bool) -> Content:
+    name = plain(one_line(entry.card.name, 40)).stylize("bold")
+    reference = plain(f"  {one_line(entry.reference, 60)}").stylize("$text-accent")
+    facts = plain("  " + ("  ·  ".join(_facts(entry)) or one_line(entry.card.description, 100)))
+    mark = Content.styled("● " if is_current else "  ", "$accent")
+    return Content.assemble(mark, name, reference, "\n  ", facts.stylize("dim"))
+
+
+def _facts(entry: ModelEntry) -> Sequence[str]:
+    if entry.problem:
+        return [one_line(entry.problem, 100)]
+    card = entry.card
+    facts = [f"step {card.step:,}"] if card.step is not None else []
+    facts += [f"validation loss {card.val_loss:.3f}"] if card.val_loss is not None else []
+    facts += [f"{_short(card.num_parameters)} parameters"] if card.num_parameters else []
+    facts += [f"context {card.context_length:,}"] if card.context_length else []
+    facts += [one_line(card.tokenizer, 30)] if card.tokenizer else []
+    facts += ["continues text"] if card.chat_format == "completion" else []
+    return facts
+
+
+def _short(count: int) -> str:
+    """124,439,808 as "124M"."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{letter}"
+    return str(count)

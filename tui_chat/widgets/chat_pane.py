@@ -1,0 +1,291 @@
+"""One chat: a title, what was said, and the prompt; with its own model, settings and conversation.
+
+    PromptInput.Submitted -> say (saved) -> a companion's answer, or the model's reply -> Transcript
+
+The one rule: a pane is busy exactly while its reply worker runs; no flag says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.worker import Worker, WorkerError
+
+from engine.errors import UserError
+from tui_chat.chat_session import ChatSession
+from tui_chat.chat_settings import ChatSettings
+from tui_chat.companions_in_chat import Companions
+from tui_chat.conversations import Conversation, Conversations, StoredMessage
+from tui_chat.engines import Engines
+from tui_chat.text import one_line
+from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_title import PaneTitle, progress_bar
+from tui_chat.widgets.prompt_input import PromptInput
+from tui_chat.widgets.transcript import Transcript
+
+_STATUS_SECONDS = 0.5
+
+
+class ChatPane(Vertical):
+    """A conversation with a model."""
+
+    BINDING_GROUP_TITLE = "Chat pane"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop", id="pane.stop", tooltip="Stop the reply and keep its text"),
+        Binding("ctrl+r", "regenerate", "Again", id="pane.regenerate", tooltip="Another reply", show=False),
+    ]
+
+    @dataclass
+    class ConversationChanged(Message):
+        """The pane's conversation began, got a message, or another one was opened."""
+
+        pane: ChatPane
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        engines: Engines,
+        settings: ChatSettings,
+        enter_sends: bool = True,
+        show_statistics: bool = True,
+    ) -> None:
+        super().__init__()
+        self.session = ChatSession(conversations, settings)
+        self.prompt = PromptInput(enter_sends)
+        self.transcript = Transcript(show_statistics)
+        self.place = ""  # "2/3" when there are several panes
+        self._title = PaneTitle()
+        self._conversations = conversations
+        self._engines = engines
+        self._companions = Companions()
+        self._reply: Worker[None] | None = None
+        self._load_error = ""
+
+    def compose(self) -> ComposeResult:
+        yield self._title
+        yield self.transcript
+        yield self.prompt
+
+    async def on_mount(self) -> None:
+        await self.transcript.show(self.session.messages)
+        self.refresh_title()
+
+    # ---- state
+
+    @property
+    def is_replying(self) -> bool:
+        """Whether a reply is under way, or waits for its model."""
+        return self._reply is not None and not self._reply.is_finished
+
+    @property
+    def settings(self) -> ChatSettings:
+        return self.session.settings
+
+    @property
+    def model_name(self) -> str:
+        """The loaded model's own name, or how it is referred to."""
+        model = self._engines.engine_for(self.settings.model).model
+        return model.name if model else self.settings.model
+
+    def refresh_title(self) -> None:
+        """Show the model, what it is doing, and how it samples."""
+        if not self.is_attached:
+            return
+        self._title.show(self.model_name, self._status(), self.settings.summary, self.place)
+        self.prompt.placeholder = f"Message {one_line(self.model_name, 30)}"
+        self.refresh_bindings()
+
+    def _status(self) -> str:
+        engine = self._engines.engine_for(self.settings.model)
+        if engine.state == "loading":
+            loading = self._engines.progress_of(self.settings.model)
+            return f"{loading.stage}{progress_bar(loading.share)}" if loading else "loading…"
+        if engine.model is None:
+            return "cannot be loaded" if self._load_error else ""
+        step = f"step {engine.model.step:,}" if engine.model.step is not None else ""
+        context = f"{engine.model.context_length:,} tokens of context" if engine.model.context_length else ""
+        return "  ·  ".join(part for part in (step, engine.model.device, context) if part)
+
+    # ---- the conversation
+
+    async def open(self, conversation: Conversation) -> None:
+        """Show a conversation and go on with it."""
+        await self.stop()
+        await self.session.open(conversation)
+        await self._show_session()
+
+    async def begin_anew(self) -> None:
+        """An empty conversation."""
+        await self.stop()
+        self.session.begin_anew()
+        await self._show_session()
+
+    async def _show_session(self) -> None:
+        self._companions = Companions()
+        await self.transcript.show(self.session.messages)
+        self.post_message(self.ConversationChanged(self))
+        self.load_model()
+
+    async def change_settings(self, settings: ChatSettings) -> None:
+        """Answer with another model or otherwise from now on."""
+        other_model = settings.model != self.settings.model
+        if other_model:
+            await self.stop()
+        await self.session.change_settings(settings)
+        if other_model:
+            self.load_model()
+        self.refresh_title()
+
+    @work(exclusive=True, group="load")
+    async def load_model(self) -> None:
+        """Load the model while the first message is being typed."""
+        engine = self._engines.engine_for(self.settings.model)
+        self._load_error = ""
+        ticking = self.set_interval(_STATUS_SECONDS, self.refresh_title)
+        try:
+            await engine.load()
+        except UserError as error:
+            self._load_error = str(error)
+            self.notify(str(error), title="The model cannot be loaded", severity="warning", markup=False)
+        finally:
+            ticking.stop()
+            self.refresh_title()
+
+    # ---- sending and replying
+
+    @on(PromptInput.Submitted)
+    def send(self, event: PromptInput.Submitted) -> None:
+        """The user sent a message; it stays in the box when it cannot be taken now."""
+        event.stop()
+        if self.is_replying:
+            self.notify("The reply is still being written. Escape stops it.", markup=False)
+            return
+        self._begin(self._converse(event.text, event.prompt))
+
+    def ask(self, text: str) -> None:
+        """Send a message as if it had been typed."""
+        if not self.is_replying:
+            self._begin(self._converse(text, None))
+
+    def tell(self, companion: str, topic: str = "") -> None:
+        """Let a companion speak: a "joke", or a "poem"."""
+        if self.is_replying:
+            self.notify("The reply is still being written. Escape stops it.", markup=False)
+            return
+        self._begin(self._tell(self._companions.begin(companion, topic)))
+
+    def _begin(self, what: object) -> None:
+        self._reply = self.run_worker(self._guarded(what), group="reply", exclusive=True)  # type: ignore[arg-type]
+        self.refresh_title()
+
+    async def _guarded(self, what: object) -> None:
+        try:
+            await what  # type: ignore[misc]
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+        finally:
+            self.call_later(self.refresh_title)
+            self.post_message(self.ConversationChanged(self))
+
+    async def _converse(self, text: str, prompt: PromptInput | None) -> None:
+        message = await self.session.say(text)
+        if prompt is not None:
+            prompt.accept()
+        await self.transcript.add(message)
+        self.post_message(self.ConversationChanged(self))
+        answer = self._companions.answer(text)
+        await (self._tell(answer) if answer else self._reply_once())
+
+    async def _tell(self, text: str) -> None:
+        await self.transcript.add(await self.session.told(text))
+
+    async def _reply_once(self) -> None:
+        engine = self._engines.engine_for(self.settings.model)
+        reply = await self.session.begin_reply(self.model_name)
+        view = await self.transcript.add(reply)
+        ticking = self.set_interval(_STATUS_SECONDS, lambda: self._tell_progress(view))
+        self._tell_progress(view)
+        try:
+            await self.session.reply(engine, view.feed)
+        finally:
+            ticking.stop()
+            view.finish(self.session.messages[-1])
+
+    def _tell_progress(self, view: MessageView) -> None:
+        """While nothing is said yet, what is waited for; then how fast it goes."""
+        if self.session.chunks:
+            view.tell(f"{self.session.chunks:,} tokens  ·  {self.session.tokens_per_second:,.0f}/s")
+            return
+        state = self._engines.engine_for(self.settings.model).state
+        self.refresh_title()
+        view.tell({"loading": "waiting for the model to load", "stopped": "starting"}.get(state, "thinking…"))
+
+    # ---- actions
+
+    async def stop(self) -> None:
+        """Stop the reply and wait until what was said is saved."""
+        worker = self._reply
+        if worker is not None and not worker.is_finished:
+            worker.cancel()
+            await self._settled(worker)
+
+    async def _settled(self, worker: Worker[None]) -> None:
+        with contextlib.suppress(WorkerError):  # cancelled, as we asked
+            await worker.wait()
+        self.refresh_title()
+
+    async def action_stop(self) -> None:
+        if self.is_replying:
+            await self.stop()
+        else:
+            self.prompt.focus()
+
+    def action_regenerate(self) -> None:
+        """Take the last reply back and ask for another."""
+        replaced = self.session.regenerated()
+        if self.is_replying or not any(message.role == "user" for message in self.session.messages):
+            self.notify("There is no reply to say again.", markup=False)
+            return
+        self._begin(self._again(replaced))
+
+    async def _again(self, replaced: list[StoredMessage]) -> None:
+        await self.session.forget(replaced)
+        await self.transcript.remove_views(replaced)
+        await self._reply_once()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "stop":
+            return self.is_replying or self.screen.focused is not self.prompt
+        return True
+
+    # ---- following
+
+    @on(PromptInput.ScrollChat)
+    def scroll_chat(self, event: PromptInput.ScrollChat) -> None:
+        event.stop()
+        if event.pages == 0:
+            self.transcript.anchor()
+        elif event.pages < 0:
+            self.transcript.scroll_page_up()
+        else:
+            self.transcript.scroll_page_down()
+
+    @on(MessageView.MoveRequested)
+    def move_between_messages(self, event: MessageView.MoveRequested) -> None:
+        event.stop()
+        views = self.transcript.views
+        place = views.index(event.view) + event.by
+        if place >= len(views):
+            self.prompt.focus()
+        elif place >= 0:
+            views[place].focus()
+
+    def on_focus(self, event: events.Focus) -> None:
+        self.prompt.focus()

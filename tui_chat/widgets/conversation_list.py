@@ -1,0 +1,155 @@
+"""The conversations beside the chat: newest first, searched as one types."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.errors import UserError
+from tui_chat.conversations import Conversation, Conversations
+from tui_chat.text import one_line, plain
+
+_TYPING_PAUSE_SECONDS = 0.12
+
+
+class Titles(OptionList):
+    """The list itself, with what can be done to a conversation."""
+
+    BINDING_GROUP_TITLE = "Conversations"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "Open", id="conversations.open"),
+        Binding("r", "change('rename')", "Rename", id="conversations.rename"),
+        Binding("d,delete", "change('delete')", "Delete", id="conversations.delete"),
+        Binding("u", "change('undo')", "Undo delete", id="conversations.undo"),
+        Binding("j", "cursor_down", "Down", show=False),
+        Binding("k", "cursor_up", "Up", show=False),
+    ]
+
+    def action_change(self, what: str) -> None:
+        option = self.highlighted_option
+        conversation = int(option.id) if option is not None and option.id else None
+        self.post_message(ConversationList.ChangeRequested(what, conversation))
+
+
+class ConversationList(Vertical):
+    """Search box and list. Opening, renaming and deleting are left to the screen."""
+
+    @dataclass
+    class Opened(Message):
+        """The user chose a conversation."""
+
+        conversation: int
+
+    @dataclass
+    class ChangeRequested(Message):
+        """The user wants to "rename", "delete" or "undo" deleting a conversation."""
+
+        what: str
+        conversation: int | None
+
+    def __init__(self, conversations: Conversations) -> None:
+        super().__init__()
+        self._conversations = conversations
+        self._search = Input(placeholder="Search all messages", compact=True, id="search")
+        self._titles = Titles(markup=False, compact=True)
+        self._open: set[int] = set()
+        self._shown: list[Conversation] = []
+
+    def compose(self) -> ComposeResult:
+        yield self._search
+        yield self._titles
+        yield Static("", markup=False, classes="note")
+
+    def focus_search(self) -> None:
+        """Put the cursor into the search box."""
+        self._search.focus()
+        self._search.select_all()
+
+    def focus_titles(self) -> None:
+        """Put the cursor on the list."""
+        self._titles.focus()
+
+    def show_open(self, conversations: set[int]) -> None:
+        """Mark the conversations that are open in panes, and read the list anew."""
+        self._open = conversations
+        self.reload()
+
+    @work(exclusive=True, group="conversations")
+    async def reload(self) -> None:
+        """Read the list, or what the search finds, and show it."""
+        query = self._search.value
+        if query.strip():
+            await asyncio.sleep(_TYPING_PAUSE_SECONDS)
+        try:
+            found = await asyncio.to_thread(
+                self._conversations.search if query.strip() else lambda _: self._conversations.newest(), query
+            )
+        except UserError as error:
+            self.query_one(".note", Static).update(plain(str(error)))
+            return
+        self._show(found, query)
+
+    def _show(self, found: Sequence[Conversation], query: str) -> None:
+        highlighted = self._titles.highlighted_option
+        width = max(self.size.width - 4, 12)
+        options = [Option(self._row(talk, width, bool(query.strip())), id=str(talk.id)) for talk in found]
+        with self.prevent(OptionList.OptionHighlighted):
+            self._titles.clear_options()
+            self._titles.add_options(options)
+            ids = [str(talk.id) for talk in found]
+            if highlighted is not None and highlighted.id in ids:
+                self._titles.highlighted = ids.index(highlighted.id)
+            elif self._open and (here := [n for n, talk in enumerate(found) if talk.id in self._open]):
+                self._titles.highlighted = here[0]
+        nothing = "Nothing found." if query.strip() else "Your conversations will be listed here."
+        self.query_one(".note", Static).update("" if found else nothing)
+        self._shown = list(found)
+
+    def _row(self, talk: Conversation, width: int, is_found: bool) -> Content:
+        mark = "● " if talk.id in self._open else "  "
+        title = plain(one_line(talk.title, width - 2) or "Conversation")
+        below = one_line(talk.preview, width - 2) if is_found else ago(time.time() - talk.updated)
+        return Content.assemble((mark, "$accent"), title, "\n  ", plain(below).stylize("dim"))
+
+    @on(Input.Changed)
+    def search_as_typed(self) -> None:
+        self.reload()
+
+    @on(Input.Submitted)
+    def open_first(self) -> None:
+        """Enter in the search box opens what was found first."""
+        if self._shown:
+            self.post_message(self.Opened(self._shown[0].id))
+
+    @on(OptionList.OptionSelected)
+    def open_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.post_message(self.Opened(int(event.option.id or 0)))
+
+    def key_down(self) -> None:
+        """Down from the search box goes to the list."""
+        if self._search.has_focus:
+            self._titles.focus()
+
+
+def ago(seconds: float) -> str:
+    """Roughly how long ago something was."""
+    if seconds < 60:
+        return "just now"
+    for length, word in ((86400 * 7, "week"), (86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {word}{'s' if count != 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,43 @@
+"""The line above a pane: which model, what it is doing, and how it samples."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from tui_chat.text import one_line, plain
+
+_BAR_CELLS = 10
+
+
+class PaneTitle(Horizontal):
+    """One line. The model on the left, sampling on the right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model = Static(classes="model", markup=False)
+        self._sampling = Static(classes="sampling", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield self._model
+        yield self._sampling
+
+    def show(self, name: str, status: str, sampling: str, place: str = "") -> None:
+        """`place` is "2/3" when there are several panes."""
+        left = Content.assemble(
+            (f"{place}  " if place else "", "dim"),
+            plain(one_line(name, 48)).stylize("bold"),
+            plain(f"  {status}" if status else "").stylize("dim"),
+        )
+        self._model.update(left)
+        self._sampling.update(plain(sampling))
+
+
+def progress_bar(share: float | None) -> str:
+    """ "▰▰▰▱▱▱▱▱▱▱ 30 %"; empty when nobody knows."""
+    if share is None:
+        return ""
+    full = round(min(max(share, 0.0), 1.0) * _BAR_CELLS)
+    return f" {'▰' * full}{'▱' * (_BAR_CELLS - full)} {share:.0%}"
