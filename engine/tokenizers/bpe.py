@@ -27,6 +27,7 @@ from engine.tokenizers.tokenizer_files import special_tokens_of, tokenizer_json,
 # GPT-2's pattern with possessive quantifiers: the same pieces, but it cannot run out of stack on long ones.
 PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
 CHUNK = 1 << 17  # characters given to tiktoken at once
+LARGEST_ID = 10_000_000  # no vocabulary is near it, and a list of that length still fits into memory
 _ID_WITHOUT_TOKEN = "\ufffd".encode()  # shown for ids that a model's padded vocabulary has and ours has not
 _PRE_TOKENIZER = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 
@@ -212,27 +213,6 @@ class BytesStreamDecoder:
         return self._decoder.decode(b"", final=True)
 
 
-def gpt2_tokenizer(directory: Path | None = None) -> BpeTokenizer:
-    """GPT-2's own: from `directory` when its two files lie there, else as tiktoken keeps or downloads it.
-
-    Raises:
-        UserError: when it is not there and cannot be downloaded.
-    """
-    for vocab, merges in (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt")):
-        if directory and (directory / vocab).is_file() and (directory / merges).is_file():
-            return BpeTokenizer.from_vocab_and_merges(directory / vocab, directory / merges)
-    try:
-        encoding = tiktoken.get_encoding("gpt2")
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; a wrong checksum is a ValueError
-        place = f" into {directory}" if directory else ""
-        raise UserError(
-            f"GPT-2's tokenizer could not be downloaded ({type(error).__name__}). Go online once, or put its files"
-            f" vocab.bpe and encoder.json{place}, or choose another tokenizer."
-        ) from None
-    ranks = {encoding.decode_single_token_bytes(i): i for i in range(encoding.eot_token)}
-    return BpeTokenizer(ranks, {END_OF_TEXT: encoding.eot_token})
-
-
 def is_gpt2_style(data: Mapping[str, Any]) -> bool:
     """Whether a tokenizer.json is byte-level BPE exactly as GPT-2's, so that tiktoken gives the same ids."""
     model = data.get("model") or {}
@@ -297,6 +277,8 @@ def _refuse_damaged(ranks: Mapping[bytes, int], special: Mapping[str, int], sour
     ids = [*ranks.values(), *special.values()]
     if len(set(ids)) != len(ids) or not all(isinstance(i, int) and i >= 0 for i in ids):
         raise UserError(f"{source}: several tokens have the same id; the file is damaged.")
+    if max(ids, default=0) > LARGEST_ID:
+        raise UserError(f"{source}: there are ids above {LARGEST_ID}; the file is damaged.")
     if missing := [byte for byte in range(256) if bytes([byte]) not in ranks]:
         raise UserError(
             f"{source}: the vocabulary lacks {len(missing)} of the 256 bytes; the file is damaged."

@@ -27,8 +27,8 @@ def train_bpe(
 ) -> BpeTokenizer:
     """Learn the merges that occur most often.
 
-    `on_progress` is called with the number of characters read so far, once per text; counting and merging, which
-    come after, take a similar time in sum. Pairs seen only once are not merged.
+    `on_progress` is called with the number of characters read so far, once per text; the merging that comes after
+    has no progress to tell. Pairs seen only once are not merged.
 
     Raises:
         UserError: for an impossible size, and when the text has too few pairs for it.

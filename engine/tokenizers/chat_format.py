@@ -14,6 +14,7 @@ The one rule: no template of a foreign model is ever executed; `chat_format_file
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -31,6 +32,9 @@ class Turn(Record):
 
     prefix: str = ""
     suffix: str = ""
+    lead: str = (
+        ""  # between the prefix and words that are not empty; a reply writes it itself, and it is not shown
+    )
 
 
 class ChatFormat(Record):
@@ -41,7 +45,6 @@ class ChatFormat(Record):
     user: Turn = Turn()
     assistant: Turn = Turn()
     start: str = ""  # before everything
-    lead: str = ""  # between a prefix and words that are not empty; belongs to a reply, and is not shown
     stop: tuple[str, ...] = ()  # texts that end a reply, for models that do not know an end token
     special_tokens: tuple[str, ...] = ()  # must be in the vocabulary
     default_system: str = ""  # said when the conversation has no system message
@@ -91,9 +94,10 @@ def render(
 
 def end_ids(tokenizer: Tokenizer, chat_format: ChatFormat) -> frozenset[int]:
     """The tokens that end a reply: end of text, the format's own end token, and the start of another's turn."""
-    names = re.findall(_special_pattern(tokenizer), _filled(chat_format.assistant.suffix, tokenizer))[:1]
-    for role in (chat_format.system, chat_format.user):
-        names += re.findall(_special_pattern(tokenizer), role.prefix)[:1]
+    pattern = _special_pattern(tokenizer)
+    names = pattern.findall(_filled(chat_format.assistant.suffix, tokenizer))[:1]
+    for turn in (chat_format.system, chat_format.user):
+        names += pattern.findall(turn.prefix)[:1]
     ids = {tokenizer.special_tokens[name] for name in names}
     return frozenset(ids if tokenizer.end_of_text is None else ids | {tokenizer.end_of_text})
 
@@ -155,7 +159,7 @@ def _pieces(
         is_reply = message.role == "assistant"
         yield from _split(turn.prefix, tokenizer, everything)
         if message.content:
-            yield _Piece(chat_format.lead + message.content, False, everything or is_reply)
+            yield _Piece(turn.lead + message.content, False, everything or is_reply)
         yield from _suffix(turn.suffix, tokenizer, is_reply, everything)
     if add_generation_prompt:
         yield from _split(chat_format.assistant.prefix, tokenizer, everything)
@@ -186,16 +190,20 @@ def _filled(text: str, tokenizer: Tokenizer) -> str:
     return text.replace(END, end)
 
 
-def _special_pattern(tokenizer: Tokenizer) -> str:
-    names = sorted(
-        tokenizer.special_tokens, key=len, reverse=True
-    )  # of two that begin alike the longer counts
-    return "|".join(map(re.escape, names)) or r"(?!)"
+def _special_pattern(tokenizer: Tokenizer) -> re.Pattern[str]:
+    return _pattern_of(tuple(tokenizer.special_tokens))
+
+
+@functools.lru_cache(maxsize=16)  # some models have a thousand special tokens
+def _pattern_of(names: tuple[str, ...]) -> re.Pattern[str]:
+    """Finds special tokens, in a group so that `split` keeps them; of two that begin alike the longer."""
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(f"({'|'.join(map(re.escape, longest_first))})" if names else r"((?!))")
 
 
 def _split(text: str, tokenizer: Tokenizer, is_learnt: bool) -> Iterator[_Piece]:
     """A text of the format, cut at its special tokens."""
-    for part in re.split(f"({_special_pattern(tokenizer)})", _filled(text, tokenizer)):
+    for part in _special_pattern(tokenizer).split(_filled(text, tokenizer)):
         if part:
             yield _Piece(part, part in tokenizer.special_tokens, is_learnt)
 

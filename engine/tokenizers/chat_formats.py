@@ -30,9 +30,8 @@ CHAT = ChatFormat(
 PLAIN = ChatFormat(
     name="plain",
     system=Turn(suffix="\n"),
-    user=Turn(prefix="User:", suffix="\n"),
-    assistant=Turn(prefix="Assistant:", suffix=END + "\n"),
-    lead=" ",
+    user=Turn(prefix="User:", suffix="\n", lead=" "),
+    assistant=Turn(prefix="Assistant:", suffix=END + "\n", lead=" "),
     stop=("\nUser:",),
     strips=True,
 )
@@ -79,9 +78,8 @@ ZEPHYR = ChatFormat(  # its role names are ordinary text
 MISTRAL = ChatFormat(
     name="mistral",
     start="<s>",
-    user=Turn(prefix="[INST]", suffix=" [/INST]"),
-    assistant=Turn(suffix=END),
-    lead=" ",
+    user=Turn(prefix="[INST]", suffix=" [/INST]", lead=" "),
+    assistant=Turn(suffix=END, lead=" "),
     special_tokens=("<s>",),
     joins_system=True,
 )
@@ -109,7 +107,7 @@ _TEMPLATE = """\
         {%- set text = head.text + text -%}
         {%- set head.text = '' -%}
     {%- endif -%}
-    {{- prefix[message['role']] + (lead if text else '') + text + suffix[message['role']] -}}
+    {{- prefix[message['role']] + (lead[message['role']] if text else '') + text + suffix[message['role']] -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}{{- prefix['assistant'] -}}{%- endif -%}
 """
@@ -167,11 +165,11 @@ def jinja_template(chat_format: ChatFormat) -> str:
     turns = {"system": chat_format.system, "user": chat_format.user, "assistant": chat_format.assistant}
     values = {
         "start": _expression(chat_format.start),
-        "lead": _expression(chat_format.lead),
         "default_system": _expression(chat_format.default_system),
         "joins_system": json.dumps(chat_format.joins_system),
         "strips": json.dumps(chat_format.strips),
         "prefix": _mapping({role: turn.prefix for role, turn in turns.items()}),
+        "lead": _mapping({role: turn.lead for role, turn in turns.items()}),
         "suffix": _mapping({role: turn.suffix for role, turn in turns.items()}),
     }
     return "".join(f"{{%- set {name} = {value} -%}}\n" for name, value in values.items()) + _TEMPLATE
