@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.chat import ChatMessage
 from engine.errors import UserError
-from engine.tokenizers import Tokenizer
+from engine.tokenizers import UNKNOWN, Tokenizer
 from engine.tokenizers.bpe import BpeTokenizer
 from engine.tokenizers.char import CharTokenizer
 from engine.tokenizers.chat_format import ChatFormat, render
@@ -190,3 +190,17 @@ def test_a_damaged_stored_format_is_refused(tokenizer: BpeTokenizer, tmp_path: P
 def test_an_unknown_name_is_refused_with_those_there_are():
     with pytest.raises(UserError, match="no chat format 'chta'. Known: chat, plain"):
         chat_format_named("chta")
+
+
+def test_a_character_model_opens_in_transformers_with_the_same_ids(tmp_path: Path):
+    from transformers import AutoTokenizer
+
+    tokenizer = CharTokenizer.from_text("hello world\n?", (UNKNOWN, *CHAT.special_tokens))
+    tokenizer.save(tmp_path)
+    save_chat_format(tmp_path, CHAT)
+    oracle = AutoTokenizer.from_pretrained(tmp_path, local_files_only=True)
+    messages = [ChatMessage(role="user", content="hello Q\n")]
+    expected = oracle.apply_chat_template([messages[0].to_dict()], add_generation_prompt=True)["input_ids"]
+    assert render(messages, tokenizer, CHAT, add_generation_prompt=True).ids == expected
+    assert oracle.eos_token_id == tokenizer.end_of_text
+    assert oracle.decode(tokenizer.encode("hello \n world")) == "hello \n world"
