@@ -1,0 +1,103 @@
+"""The open corpus: documents read from a folder given by the person who trains. Its text never enters the project.
+
+The one rule: what a person says in dialog_* is never given to the assistant, or the model claims to be human.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from engine.errors import UserError
+from trainers.builtin_corpus.phrases import load, pick, with_article
+
+Row = dict[str, Any]
+Messages = list[dict[str, str]]
+UNFRIENDLY = re.compile(
+    r"\b(kill\w*|shot|shoot\w*|gun|bullets?|dead|sex\w*|whore|bitch|fuck\w*|shit|rape\w*|nazi\w*|hitler|suicide"
+    r"|drunk|drugs?|slave\w*|whip\w*|hang(?:ed)?|blood\w*|naked|penis|boobs?|porn|nigg\w*|negro\w*|jew\w*|catholic)\b",
+    re.IGNORECASE,
+)
+OTHER_IDENTITY = re.compile(
+    r"\b(techies|microsoft|cortana|alexa|siri|bing|my boss|i'm a girl|i'm a boy)\b", re.IGNORECASE
+)
+STORY_CHARACTERS = (300, 1100)
+POEM_CHARACTERS = 400
+
+
+def read(folder: Path, name: str) -> list[Row]:
+    """The rows of NAME.jsonl or NAME.jsonl.gz."""
+    for path in (folder / f"{name}.jsonl", folder / f"{name}.jsonl.gz"):
+        if path.exists():
+            opener = gzip.open if path.suffix == ".gz" else open
+            with opener(path, "rt", encoding="utf-8") as file:
+                return [json.loads(line) for line in file]
+    raise UserError(f"{folder}: there is no {name}.jsonl or {name}.jsonl.gz. --corpus names the folder with the open corpus.")  # fmt: skip
+
+
+def as_script(messages: Messages, speakers: tuple[str, str]) -> str:
+    """A dialogue as plain text, one line per message; a system message opens it without a speaker."""
+    names = {"user": f"{speakers[0]}: ", "assistant": f"{speakers[1]}: ", "system": ""}
+    return "\n".join(names[message["role"]] + message["content"] for message in messages)
+
+
+def texts(folder: Path, name: str, simple: float = 0.0) -> list[str]:
+    """Documents of one file as plain text; dialogues between people get the neutral speakers A and B."""
+    speakers = ("A", "B") if name.startswith("dialog_") else ("User", "Assistant")
+    rows = [row for row in read(folder, name) if row.get("simple", 1.0) >= simple]
+    return [row["text"] if "text" in row else as_script(row["messages"], speakers) for row in rows]
+
+
+def chats(folder: Path, name: str) -> list[Messages]:
+    """Dialogues of one chat file that Chip can say as its own."""
+    found = []
+    for row in read(folder, name):
+        messages: Messages = row["messages"]
+        whole = " ".join(message["content"] for message in messages)
+        answers = [message["content"] for message in messages if message["role"] == "assistant"]
+        if UNFRIENDLY.search(whole) or OTHER_IDENTITY.search(" ".join(answers)):
+            continue
+        if name == "chat_poems" and (
+            max(map(len, answers)) > POEM_CHARACTERS or row.get("simple", 1.0) < 0.8
+        ):
+            continue
+        if name == "instruct_rasbt" and len(whole) > 400:
+            continue
+        if len(whole) <= 1500:
+            found.append(messages)
+    return found
+
+
+def persona_chats(folder: Path, rng: Random) -> list[Messages]:
+    """Dialogues with a system message that says who the assistant plays; the first turns only."""
+    found = []
+    for row in read(folder, "dialog_persona"):
+        messages: Messages = row["messages"]
+        if messages[0]["role"] == "system" and not UNFRIENDLY.search(str(messages)):
+            turns = 1 + 2 * rng.randint(2, 6)
+            messages = messages[:turns]
+            if messages[-1]["role"] == "assistant":
+                found.append(messages)
+    return found
+
+
+def story_chats(folder: Path, rng: Random) -> list[Messages]:
+    """Short stories as answers to "tell me a story", about their hero where one is named early."""
+    book = load("stories")
+    found = []
+    for row in read(folder, "stories_tiny"):
+        text: str = row["text"]
+        if not STORY_CHARACTERS[0] <= len(text) <= STORY_CHARACTERS[1] or row.get("simple", 1.0) < 0.9:
+            continue
+        if text[0].islower() or UNFRIENDLY.search(text) or text.rstrip()[-1] not in '.!?"':
+            continue
+        opening = set(re.findall(r"[a-z]+", text[:150].lower()))
+        heroes = [animal for animal in book["animals"] if animal in opening]
+        kind = "about" if heroes else "any"
+        question = pick(rng, book["asking"][kind], hero=with_article(heroes[0]) if heroes else "")
+        found.append([{"role": "user", "content": question}, {"role": "assistant", "content": text}])
+    return found
