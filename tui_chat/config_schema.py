@@ -283,6 +283,6 @@ def problem_of(section: str, name: str, value: object) -> str:
     except UserError:
         setting = setting_of(section, name)
         close = difflib.get_close_matches(str(value), setting.words, n=1)
-        hint = f" Did you mean '{close[0]}'?" if close else ""
-        return f"{name} must be {setting.allowed}.{hint}"
+        hint = f"did you mean '{close[0]}'? " if close else ""  # first: the words may be many
+        return f"{hint}{name} must be {setting.allowed}."
     return ""

@@ -31,7 +31,7 @@ from tui_chat.config import (
     variable_of,
 )
 from tui_chat.key_bindings import places_of, remappable
-from tui_chat.text import plain
+from tui_chat.text import one_line, plain
 from tui_chat.widgets.setting_row import SettingRow
 
 
@@ -67,13 +67,7 @@ class SettingsScreen(Screen[None]):
             yield Static(id="settings-problem-text")
             yield Button("Set the file aside and start a new one", id="set-aside", compact=True)
         with VerticalScroll(id="settings-form", can_focus=False):
-            for section, settings in self._sections().items():
-                with Vertical(classes="section", id=f"section-{section}"):
-                    yield Static(plain(f"{section_title(section)}  [{section}]"), classes="section-title")
-                    for setting in settings:
-                        yield SettingRow(
-                            setting, value_of(self.loaded.config, setting.key), self._note(setting)
-                        )
+            yield self._section(*next(iter(self._sections().items())))
             yield Static("No setting matches. Clear the search to see them all.", id="settings-none")
         yield Footer()
 
@@ -81,6 +75,22 @@ class SettingsScreen(Screen[None]):
         self._show_problem()
         self._filter("")
         self.query(SettingRow).first().field.focus()
+        self.call_after_refresh(lambda: self.run_worker(self._mount_the_rest()))
+
+    async def _mount_the_rest(self) -> None:
+        """The other sections follow the first, so that the form is there at once."""
+        form = self.query_one("#settings-form")
+        for section, settings in list(self._sections().items())[1:]:
+            await form.mount(self._section(section, settings), before="#settings-none")
+            self._filter(self.query_one("#settings-search", Input).value)
+
+    def _section(self, section: str, settings: list[Setting]) -> Vertical:
+        title = Static(plain(f"{section_title(section)}  [{section}]"), classes="section-title")
+        config = self.loaded.config
+        rows = [
+            SettingRow(setting, value_of(config, setting.key), self._note(setting)) for setting in settings
+        ]
+        return Vertical(title, *rows, classes="section", id=f"section-{section}")
 
     def _sections(self) -> dict[str, list[Setting]]:
         sections: dict[str, list[Setting]] = {}
@@ -154,7 +164,9 @@ class SettingsScreen(Screen[None]):
         problems = tuple(
             problem.replace(str(self.loaded.path), self.loaded.path.name) for problem in problems
         )
-        lines = list(problems[:3]) + ([f"... and {len(problems) - 3} more"] if len(problems) > 3 else [])
+        lines = [one_line(problem) for problem in problems[:3]] + (
+            [f"... and {len(problems) - 3} more"] if len(problems) > 3 else []
+        )
         if self.loaded.file_is_broken:
             lines.insert(
                 0, "The settings file is broken, so defaults hold. It is left as it is until you mend it:"

@@ -44,9 +44,8 @@ class SettingRow(Horizontal):
         self._note = note
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="about"):
-            yield Static(Content.styled(self.setting.name, "bold"))
-            yield Static(plain(self.setting.explanation), classes="explanation")
+        explanation = (f"\n{visible(self.setting.explanation)}", "$text-muted")
+        yield Static(Content.assemble((visible(self.setting.name), "bold"), explanation), classes="about")
         with Vertical(classes="value"):
             yield self._control()
             yield Static(plain(self._note), classes="note")
