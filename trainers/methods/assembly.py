@@ -23,11 +23,11 @@ from engine.models.checkpoints import load_gpt
 from engine.models.gpt import GPT, GPTConfig
 from engine.models.loading import choose_device
 from engine.tokenizers import END_OF_TEXT, Tokenizer
-from engine.tokenizers.bpe import gpt2_tokenizer
 from engine.tokenizers.bpe_training import train_bpe
 from engine.tokenizers.char import CharTokenizer
 from engine.tokenizers.chat_format import ChatFormat, missing_special_tokens
 from engine.tokenizers.chat_formats import CHAT, COMPLETION, chat_format_named, chat_format_of
+from engine.tokenizers.gpt2 import gpt2_tokenizer
 from engine.tokenizers.loading import load_tokenizer
 from trainers.config import TrainingConfig
 from trainers.corpora import Corpus, is_built
