@@ -9,7 +9,7 @@ import hashlib
 from random import Random
 
 from trainers.builtin_corpus.conversation import Conversation
-from trainers.builtin_corpus.phrases import capitalised, expand, pick, plural
+from trainers.builtin_corpus.phrases import capitalised, expand, load, pick, plural
 
 WORDS = [
     "zero",
@@ -28,16 +28,6 @@ WORDS = [
 ]
 SPOKEN = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}
 TYPED = {"+": ["+"], "-": ["-"], "*": ["*", "x", "times"], "/": ["/", ":", "divided by"]}
-ASKING = [
-  "what is {sum}?", "what's {sum}?", "whats {sum}", "{sum}", "{sum}?", "{sum}=", "{sum} = ?", "how much is {sum}?", "calculate {sum}", "can you (calculate|compute|add up|tell me|work out) {sum}?", "what does {sum} (make|equal|give)?", "do you know what {sum} is?", "(tell me|please tell me|say) what {sum} is", "(compute|solve|work out) {sum}( please|)", "{sum}, please", "and {sum}?", "what about {sum}?", "how many is {sum}?", "i need to know {sum}", "(quick|ok|so|now), what is {sum}?", "(hi|hey|hello), what is {sum}?",
-]  # fmt: skip
-TOO_BIG = [
-    "That's too big for me. I only know small numbers.",
-    "Those numbers are too big for me, sorry. I can do small sums.",
-    "That is too hard for me. I can only do sums with small numbers.",
-]
-GENERAL = ["can you (do|) (maths|math|sums|arithmetic|calculate)?", "are you good at (maths|math|numbers)?", "(let's|lets) do some (maths|math|sums)", "can you (add|multiply|count)?", "do you know (maths|math|numbers)?"]  # fmt: skip
-GENERAL_ANSWER = ["I can do small sums, like 7 + 5 or 6 x 8. Try me!", "Only with small numbers. Ask me something like 3 + 4!"]  # fmt: skip
 
 
 def is_held_out(a: int, sign: str, b: int) -> bool:
@@ -86,7 +76,7 @@ def sums(rng: Random, talk: Conversation) -> None:
         if rng.random() < 0.5
         else f"{a} {spoken} {b} is {value}."
     )
-    talk.add(pick(rng, ASKING, sum=written), answer, "sum", "arithmetic")
+    talk.add(pick(rng, load("questions")["arithmetic"]["sum"], sum=written), answer, "sum", "arithmetic")
 
 
 def too_big(rng: Random, talk: Conversation) -> None:
@@ -96,7 +86,12 @@ def too_big(rng: Random, talk: Conversation) -> None:
     if a % 100 == 0 or b % 100 == 0:
         a, b = a + 7, b + 7
     mark = rng.choice(TYPED[sign])
-    talk.add(pick(rng, ASKING, sum=f"{a} {mark} {b}"), rng.choice(TOO_BIG), "sum", "arithmetic")
+    talk.add(
+        pick(rng, load("questions")["arithmetic"]["sum"], sum=f"{a} {mark} {b}"),
+        rng.choice(load("questions")["arithmetic"]["too_big"]),
+        "sum",
+        "arithmetic",
+    )
 
 
 def apples(rng: Random, talk: Conversation) -> None:
@@ -132,10 +127,13 @@ def numbers(rng: Random, talk: Conversation) -> None:
         (f"(what|which number) comes before {n + m}?", f"Before {n + m} comes {n + m - 1}."),
         (f"(what|which) is (bigger|larger|more), {n} or {m}?", f"{max(n, m)} is bigger than {min(n, m)}."),
         (f"(what|which) is (smaller|less), {n} or {m}?", f"{min(n, m)} is smaller than {max(n, m)}."),
-        (f"is {n} (bigger|larger) than {m}?", f"{'Yes' if n > m else 'No'}, {n} is {'bigger' if n > m else 'smaller'} than {m}."),
+        (
+            f"is {n} (bigger|larger) than {m}?",
+            f"{'Yes' if n > m else 'No'}, {n} is {'bigger' if n > m else 'smaller'} than {m}.",
+        ),
         (f"is {n} (even or odd|odd or even|an even number|an odd number|even|odd)?", ""),
         (f"(what is|what's|) {min(n, 12)} squared?", f"{min(n, 12)} squared is {min(n, 12) ** 2}."),
-    ]  # fmt: skip
+    ]
     question, answer = rng.choice(options)
     question = expand(rng, question).strip()
     talk.add(question, answer or _parity(n, question), "sum", "arithmetic")
@@ -151,7 +149,10 @@ def _parity(n: int, question: str) -> str:
 def general(rng: Random, talk: Conversation) -> None:
     """Can you do sums at all?"""
     talk.add(
-        pick(rng, GENERAL).replace("  ", " "), capitalised(rng.choice(GENERAL_ANSWER)), "chat", "arithmetic"
+        pick(rng, load("questions")["arithmetic"]["general"]).replace("  ", " "),
+        capitalised(rng.choice(load("questions")["arithmetic"]["general_answer"])),
+        "chat",
+        "arithmetic",
     )
 
 

@@ -12,11 +12,12 @@ from random import Random
 from trainers.builtin_corpus import exchanges, memory
 from trainers.builtin_corpus.arithmetic import arithmetic
 from trainers.builtin_corpus.conversation import Conversation
-from trainers.builtin_corpus.facts import capitals, tables, things, trivia
+from trainers.builtin_corpus.facts import capitals_in_a_row, tables, things, trivia
 from trainers.builtin_corpus.jokes import jokes
 from trainers.builtin_corpus.phrases import load, pick
 from trainers.builtin_corpus.reactions import react
 from trainers.builtin_corpus.rhymes import rhymes
+from trainers.builtin_corpus.sharing import sharing
 from trainers.builtin_corpus.stories import stories
 from trainers.builtin_corpus.typing_style import choose_style, typed
 from trainers.builtin_corpus.words import words
@@ -25,7 +26,7 @@ Family = Callable[[Random, Conversation], None]
 FAMILIES: dict[Family, float] = {
     exchanges.some_exchange: 31,
     arithmetic: 14,
-    capitals: 9,
+    capitals_in_a_row: 8,
     tables: 11,
     things: 8,
     trivia: 7,
@@ -35,6 +36,7 @@ FAMILIES: dict[Family, float] = {
     stories: 4,
     memory.names: 9,
     memory.memory: 6,
+    sharing: 5,
 }
 TOPICS_PER_DIALOGUE = {1: 38, 2: 27, 3: 18, 4: 11, 5: 6}
 MAX_CHARACTERS = 1500  # about 430 tokens: a dialogue fits into a context of 512

@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from engine.errors import UserError
-from trainers.builtin_corpus.phrases import load, pick, with_article
+from trainers.builtin_corpus.exchanges import groups, slots
+from trainers.builtin_corpus.phrases import capitalised, load, pick, with_article
 
 Row = dict[str, Any]
 Messages = list[dict[str, str]]
@@ -25,6 +26,48 @@ UNFRIENDLY = re.compile(
 OTHER_IDENTITY = re.compile(
     r"\b(techies|microsoft|cortana|alexa|siri|bing|my boss|i'm a girl|i'm a boy)\b", re.IGNORECASE
 )
+OTHER_CHARACTER = (  # scenarios whose answers are somebody else's: another maker, another place, another humour
+    "Bot_Creator",
+    "Bot_Where",
+    "Bot_Who",
+    "Bot_What",
+    "Bot_Ability",
+    "Bot_Opinion_W",
+    "Bot_Family",
+    "Bot_Did",
+    "Command_",
+    "Criticism_",
+    "Relationship_",
+    "User_Sad",
+    "User_Bored",
+    "User_Hungry",
+    "User_Statement",
+    "Dialog_What",
+    "mixed",
+)
+OUR_ANSWERS = {  # intents of the open queries, answered by groups of our own
+    "what_is_your_name": "name",
+    "who_made_you": "maker",
+    "are_you_a_bot": "real",
+    "what_can_i_ask_you": "can",
+    "how_old_are_you": "age",
+    "what_are_your_hobbies": "like_you",
+    "meaning_of_life": "meaning",
+    "thank_you": "thanks",
+    "goodbye": "bye",
+    "translate": "language",
+    "flip_coin": "coin",
+    "roll_dice": "dice",
+    "change_ai_name": "rename",
+    "fun_fact": "fun_fact",
+    "do_you_have_pets": "pets",
+    "weather": "weather",
+    "time": "time",
+    "date": "date",
+    "yes": "yes",
+    "no": "no",
+    "maybe": "maybe",
+}
 STORY_CHARACTERS = (300, 1100)
 POEM_CHARACTERS = 400
 
@@ -36,7 +79,9 @@ def read(folder: Path, name: str) -> list[Row]:
             opener = gzip.open if path.suffix == ".gz" else open
             with opener(path, "rt", encoding="utf-8") as file:
                 return [json.loads(line) for line in file]
-    raise UserError(f"{folder}: there is no {name}.jsonl or {name}.jsonl.gz. --corpus names the folder with the open corpus.")  # fmt: skip
+    raise UserError(
+        f"{folder}: there is no {name}.jsonl or {name}.jsonl.gz. --corpus names the folder with the open corpus."
+    )
 
 
 def as_script(messages: Messages, speakers: tuple[str, str]) -> str:
@@ -59,6 +104,8 @@ def chats(folder: Path, name: str) -> list[Messages]:
         messages: Messages = row["messages"]
         whole = " ".join(message["content"] for message in messages)
         answers = [message["content"] for message in messages if message["role"] == "assistant"]
+        if name == "chat_smalltalk" and row.get("scenario", "").startswith(OTHER_CHARACTER):
+            continue
         if UNFRIENDLY.search(whole) or OTHER_IDENTITY.search(" ".join(answers)):
             continue
         if name == "chat_poems" and (
@@ -82,6 +129,24 @@ def persona_chats(folder: Path, rng: Random) -> list[Messages]:
             messages = messages[:turns]
             if messages[-1]["role"] == "assistant":
                 found.append(messages)
+    return found
+
+
+def query_chats(folder: Path, rng: Random) -> list[Messages]:
+    """Questions as many people typed them, with our own answers."""
+    found = []
+    for row in read(folder, "queries_clinc"):
+        group = OUR_ANSWERS.get(row["intent"])
+        if group and not UNFRIENDLY.search(row["text"]):
+            question = re.sub(r"^Ai,? ", "", row["text"])
+            question = (
+                question[0].lower() + question[1:].rstrip(".")
+                if rng.random() < 0.6
+                else capitalised(question)
+            )
+            answer = pick(rng, groups()[group].answer, **slots(rng))
+            messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+            found.append(messages)
     return found
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from random import Random
 
 from trainers.builtin_corpus.conversation import Conversation
-from trainers.builtin_corpus.phrases import load, pick
+from trainers.builtin_corpus.phrases import capitalised, load, pick
 
 FILES = ("greetings", "identity", "feelings", "smalltalk", "unknown")
 PERSONA_ANSWERS = ("name", "who")  # groups that a persona answers in its own words
@@ -66,7 +66,8 @@ def slots(rng: Random) -> dict[str, str]:
     return {
         "favourite_answer": rng.choice(opinions["favourite_answers"][favourite]),
         "favourite": favourite,
-        "liked": rng.choice(opinions["liked"]),
+        "liked": (liked := rng.choice(opinions["liked"])),
+        "Liked": capitalised(liked),
         "riddle": rng.choice(opinions["riddles"]),
         "fun_fact": rng.choice(opinions["fun_facts"]),
     }

@@ -22,12 +22,12 @@ def some_name(rng: Random) -> str:
     return name
 
 
-def tell_name(rng: Random, talk: Conversation) -> None:
-    """I'm Oskar."""
+def tell_name(rng: Random, talk: Conversation, wording: str = "tell") -> None:
+    """I'm Oskar; just "Oskar" when Chip has asked (wording "tell_when_asked")."""
     talk.user_name = some_name(rng)
     names = load("names")
     answer = pick(rng, names["tell_answer"], name=talk.user_name)
-    talk.add(pick(rng, names["tell"], name=talk.user_name), answer, "name", "names")
+    talk.add(pick(rng, names[wording], name=talk.user_name), answer, "name", "names")
 
 
 def ask_name(rng: Random, talk: Conversation) -> None:
@@ -36,7 +36,11 @@ def ask_name(rng: Random, talk: Conversation) -> None:
     if talk.user_name is None:
         talk.add(pick(rng, names["ask"]), pick(rng, names["unknown_answer"]), "name", "names")
         if rng.random() < 0.5:
-            tell_name(rng, talk)
+            tell_name(rng, talk, "tell_when_asked")
+        return
+    if rng.random() < 0.06:
+        answer = pick(rng, names["forgot_answer"], name=talk.user_name)
+        talk.add(pick(rng, names["forgot"]), answer, "name", "names")
         return
     talk.add(pick(rng, names["ask"]), pick(rng, names["ask_answer"], name=talk.user_name), "name", "names")
 
@@ -107,11 +111,21 @@ def favourite(rng: Random, talk: Conversation) -> None:
     tables, wordings = load("memory")["favourites"], load("memory")["wordings"]
     kind = rng.choice(list(tables))
     if kind not in talk.told and rng.random() < 0.08:
-        talk.add(pick(rng, wordings["ask"], kind=kind), pick(rng, wordings["unknown_answer"], kind=kind), "name", "memory")  # fmt: skip
+        talk.add(
+            pick(rng, wordings["ask"], kind=kind),
+            pick(rng, wordings["unknown_answer"], kind=kind),
+            "name",
+            "memory",
+        )
         if rng.random() < 0.5:
             thing = talk.told[kind] = rng.choice(tables[kind])
             slots = {"thing": thing, "Thing": capitalised(thing)}
-            talk.add(pick(rng, ["{thing}", "it's {thing}", "{thing}!", "{thing}, of course"], **slots), pick(rng, wordings["tell_answer"], **slots), "name", "memory")  # fmt: skip
+            talk.add(
+                pick(rng, ["{thing}", "it's {thing}", "{thing}!", "{thing}, of course"], **slots),
+                pick(rng, wordings["tell_answer"], **slots),
+                "name",
+                "memory",
+            )
         return
     thing = talk.told[kind] = rng.choice(tables[kind])
     slots = {"kind": kind, "thing": thing, "Thing": capitalised(thing)}
@@ -132,7 +146,8 @@ def fact(rng: Random, talk: Conversation, key: str) -> None:
     }[key]
     talk.told[key] = value
     slots = _slots(key, value)
-    asked = [a for a in book["wordings"][key] if "often do" not in a or value.endswith("ing")]
+    doing = value in opinions["likes_verb"]
+    asked = [a for a in book["wordings"][key] if doing or ("often do" not in a and "hobby" not in a)]
     question = pick(rng, [a for a in asked if " is (great" not in a or not value.endswith("s")], **slots)
     talk.add(
         _articles(question),
@@ -141,7 +156,12 @@ def fact(rng: Random, talk: Conversation, key: str) -> None:
         "memory",
     )
     if key == "like" and talk.last_answer.endswith("?") and rng.random() < 0.5:
-        talk.add(pick(rng, book["wordings"]["why_like"]), pick(rng, book["wordings"]["why_like_answer"]), "name", "memory")  # fmt: skip
+        talk.add(
+            pick(rng, book["wordings"]["why_like"]),
+            pick(rng, book["wordings"]["why_like_answer"]),
+            "name",
+            "memory",
+        )
 
 
 def _slots(key: str, value: str) -> dict[str, str]:

@@ -25,16 +25,30 @@ from trainers.builtin_corpus.corpus import Messages, as_script
 
 EXAM = Path(__file__).parent / "exam.jsonl"
 HELD_OUT_EVERY = 50
-OWN_SHARE = 0.58  # of the characters of chat tuning; the rest is shared out below
+OWN_SHARE = 0.59  # of the characters of chat tuning; the rest is shared out below
 CHAT_SHARES = {
-    "chat_smalltalk": 0.09, "facts": 0.08, "chat_jokes": 0.05, "stories": 0.07, "chat_poems": 0.03,
-    "chat_cannot": 0.04, "instruct_rasbt": 0.03, "dialog_persona": 0.03,
-}  # fmt: skip
+    "queries": 0.05,
+    "chat_smalltalk": 0.05,
+    "facts": 0.07,
+    "chat_jokes": 0.05,
+    "stories": 0.07,
+    "chat_poems": 0.03,
+    "chat_cannot": 0.04,
+    "instruct_rasbt": 0.03,
+    "dialog_persona": 0.02,
+}
 PRETRAINING_SHARES = {  # file: (share of the characters, least share of simple words)
-    "dialog_self": (0.31, 0.93), "stories_tiny": (0.19, 0.0), "dialog_persona": (0.08, 0.0), "dialog_topical": (0.04, 0.9),
-    "stories_asp": (0.03, 0.0), "stories_pb": (0.04, 0.0), "stories_aesop": (0.01, 0.0), "stories_mcguffey": (0.01, 0.0),
-    "stories_classics": (0.04, 0.0), "poems": (0.01, 0.0),
-}  # fmt: skip
+    "dialog_self": (0.31, 0.93),
+    "stories_tiny": (0.19, 0.0),
+    "dialog_persona": (0.08, 0.0),
+    "dialog_topical": (0.04, 0.9),
+    "stories_asp": (0.03, 0.0),
+    "stories_pb": (0.04, 0.0),
+    "stories_aesop": (0.01, 0.0),
+    "stories_mcguffey": (0.01, 0.0),
+    "stories_classics": (0.04, 0.0),
+    "poems": (0.01, 0.0),
+}
 PRETRAINING_CHATS = 0.24  # share of all chat dialogues, our own among them, as "User: ... Assistant: ..."
 Document = TypeVar("Document", str, Messages)
 MOST_REPEATS = 6  # a small source is not repeated more often than this
@@ -127,6 +141,7 @@ def _count_families(data: ChatData, messages: Messages, families: tuple[str, ...
 
 def _open_chats(folder: Path, rng: Random) -> dict[str, list[Messages]]:
     return {
+        "queries": corpus.query_chats(folder, rng),
         "chat_smalltalk": corpus.chats(folder, "chat_smalltalk"),
         "facts": corpus.chats(folder, "facts_cc0") + corpus.chats(folder, "facts_wordnet"),
         "chat_jokes": corpus.chats(folder, "chat_jokes"),

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 CHOICE = re.compile(r"\(([^()]*)\)")
+ARTICLE = re.compile(r"\ban? ([a-z]{2,})")
 VERBATIM_START, VERBATIM_END = "\x02", "\x03"  # what lies between is never changed by the typing style
 
 
@@ -32,7 +33,8 @@ def expand(rng: Random, pattern: str) -> str:
 
 def pick(rng: Random, patterns: Sequence[str], **slots: str) -> str:
     """One pattern, expanded, with its {slots} filled."""
-    return fill(expand(rng, rng.choice(patterns)), **slots)
+    text = fill(expand(rng, rng.choice(patterns)), **slots)
+    return ARTICLE.sub(lambda match: with_article(match[1]), re.sub(" +", " ", text)).strip(" ")
 
 
 def fill(text: str, **slots: str) -> str:
@@ -74,3 +76,11 @@ def plural(noun: str) -> str:
 def verbatim(text: str) -> str:
     """Mark text that the typing style must leave as it is, because the answer repeats it."""
     return VERBATIM_START + text + VERBATIM_END
+
+
+def singular(nouns: str) -> str:
+    """The singular of a common noun."""
+    for one, many in load("knowledge")["plurals"].items():
+        if many == nouns:
+            return str(one)
+    return nouns[:-3] + "y" if nouns.endswith("ies") else nouns.removesuffix("s")

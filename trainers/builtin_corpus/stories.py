@@ -17,11 +17,17 @@ def story(rng: Random, hero: str, thing: str) -> str:
     name = rng.choice(book["names"])
     friend = f"{rng.choice(book['adjectives'])} {rng.choice([a for a in book['animals'] if a not in hero])}"
     slots = {
-        "hero": with_article(hero), "hero_cap": capitalised(with_article(hero)), "the_hero": "the " + hero,
-        "friend": with_article(friend), "the_friend": "the " + friend.split()[-1],
-        "the_friend_cap": "The " + friend, "thing": with_article(thing), "the_thing": "the " + thing.split()[-1],
-        "place": rng.choice(book["places"]), "name": name,
-    }  # fmt: skip
+        "hero": with_article(hero),
+        "hero_cap": capitalised(with_article(hero)),
+        "the_hero": "the " + hero,
+        "friend": with_article(friend),
+        "the_friend": "the " + friend.split()[-1],
+        "the_friend_cap": "The " + friend,
+        "thing": with_article(thing),
+        "the_thing": "the " + thing.split()[-1],
+        "place": rng.choice(book["places"]),
+        "name": name,
+    }
     plot = rng.choice(book["plot"])
     return " ".join(pick(rng, sentence, **slots) for sentence in plot["sentences"])
 

@@ -6,6 +6,7 @@ The one rule: text marked verbatim stays as it is, and words with a capital or a
 from __future__ import annotations
 
 import re
+import string
 from random import Random
 
 from trainers.builtin_corpus.phrases import VERBATIM_END, VERBATIM_START, capitalised
@@ -16,6 +17,8 @@ SHORTHAND = {
     "tell": "tel", "about": "abt", "and": "n", "thanks": "thx", "to": "2", "me": "mee", "going to": "gonna",
 }  # fmt: skip
 STYLES = ["proper"] * 7 + ["as_is"] * 4 + ["lower"] * 8 + ["upper"]
+CALLED_BY_NAME_RATE = 0.04
+LETTERS_AND_QUESTION = "?" + string.ascii_letters
 TYPO_RATE = 0.1  # one line in ten
 
 
@@ -26,6 +29,8 @@ def choose_style(rng: Random) -> str:
 
 def typed(rng: Random, text: str, style: str) -> str:
     """The text as this person types it."""
+    if rng.random() < CALLED_BY_NAME_RATE and text[-1] in LETTERS_AND_QUESTION:
+        text = f"{text.rstrip('?')}, chip{'?' if text[-1] == '?' else ''}"
     if rng.random() < TYPO_RATE:
         text = _with_slip(rng, text)
     if style == "upper" and rng.random() < 0.5:

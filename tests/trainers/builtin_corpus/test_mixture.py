@@ -38,6 +38,8 @@ def small_corpus(folder: Path) -> Path:
     }  # fmt: skip
     for name in CHAT_FILES:
         (folder / f"{name}.jsonl").write_text(json.dumps(chat) + "\n")
+    query = {"text": "What do they call you?", "intent": "what_is_your_name"}
+    (folder / "queries_clinc.jsonl").write_text(json.dumps(query) + "\n")
     for name in mixture.PRETRAINING_SHARES:
         row = talk if name.startswith("dialog_") else {"text": "A cat sat on a mat. " * 20, "simple": 1.0}
         (folder / f"{name}.jsonl").write_text(json.dumps(row) + "\n")
