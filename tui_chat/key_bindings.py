@@ -48,6 +48,30 @@ def places_of(screen: Screen[object], remapped: Mapping[str, str]) -> list[Place
     return list({place.title: place for place in found if place.keys}.values())
 
 
+def key_words(app: App[object], key: str) -> str:
+    """'ctrl+j' as 'Ctrl+J', 'pageup' as 'PgUp'."""
+    *modifiers, last = key.split("+")
+    shown = _WORDS.get(last) or app.get_key_display(Binding(last, ""))
+    if modifiers and len(shown) == 1:
+        shown = shown.upper()
+    return "+".join([*(name.capitalize() for name in modifiers), shown])
+
+
+_WORDS = {
+    "enter": "Enter",
+    "escape": "Esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "delete": "Del",
+    "backspace": "Backspace",
+    "tab": "Tab",
+    "space": "Space",
+    "home": "Home",
+    "end": "End",
+    **{f"f{number}": f"F{number}" for number in range(1, 25)},
+}
+
+
 def remappable(places: Iterable[Place]) -> list[Setting]:
     """The keys that have an id, as settings."""
     by_id = {key.id: (place, key) for place in places for key in place.keys if key.id}
@@ -71,10 +95,13 @@ def _everywhere(app: App[object], remapped: Mapping[str, str]) -> Place:
 
 
 def _keys(classes: Iterable[type], remapped: Mapping[str, str]) -> tuple[Key, ...]:
-    bindings = [
-        binding for cls in classes for binding in Binding.make_bindings(cls.__dict__.get("BINDINGS", ()))
-    ]
-    return _merged([binding for binding in bindings if binding.description], remapped)
+    """The keys of a class and its bases; a key bound anew hides what its base did with it."""
+    found: list[Binding] = []
+    for cls in classes:
+        taken = {binding.key for binding in found}
+        own = list(Binding.make_bindings(cls.__dict__.get("BINDINGS", ())))
+        found += [binding for binding in own if binding.key not in taken]
+    return _merged([binding for binding in found if binding.description], remapped)
 
 
 def _merged(bindings: Iterable[Binding], remapped: Mapping[str, str]) -> tuple[Key, ...]:

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input, Static, TextArea
 
-from tui_chat.key_bindings import places_of, remappable
+from tui_chat.key_bindings import key_words, places_of, remappable
 from tui_chat.screens.help import HelpScreen
 
 
@@ -55,11 +55,23 @@ async def test_the_keys_of_focused_widget_screen_and_app_are_listed_in_that_orde
         assert {"Help", "Quit", "Command palette: everything else"} <= everywhere
 
 
+async def test_a_key_bound_anew_is_listed_once_and_keys_are_written_as_on_the_keyboard() -> None:
+    class Quitting(Host):
+        BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+q", "quit", "Leave", id="app.quit")]
+
+    async with Quitting().run_test() as pilot:
+        everywhere = places_of(pilot.app.screen, {})[-1]
+        assert [key.description for key in everywhere.keys if "ctrl+q" in key.keys] == ["Leave"]
+        names = ("ctrl+j", "shift+enter", "pageup", "f1", "g", "question_mark", "alt+1")
+        words = ["Ctrl+J", "Shift+Enter", "PgUp", "F1", "g", "?", "Alt+1"]
+        assert [key_words(pilot.app, name) for name in names] == words
+
+
 async def test_remapped_keys_are_listed_as_they_are_now() -> None:
     async with Host().run_test() as pilot:
         await pilot.press("f1")
         shown = text_of(pilot.app)
-        assert any(line.split() == ["f9", "Send"] for line in shown.split("\n"))
+        assert any(line.split() == ["F9", "Send"] for line in shown.split("\n"))
 
 
 async def test_texts_with_brackets_are_shown_as_they_are() -> None:
@@ -79,7 +91,7 @@ async def test_keys_with_an_id_become_settings() -> None:
 async def test_it_names_the_palette_and_scrolls_and_goes_away() -> None:
     async with Host().run_test(size=(80, 24)) as pilot:
         await pilot.press("f1")
-        assert "^p opens the command palette" in text_of(pilot.app)
+        assert "Ctrl+P opens the command palette" in text_of(pilot.app)
         await pilot.press("end")
         await pilot.pause()
         assert pilot.app.screen.query_one("#help").scroll_y > 0

@@ -201,6 +201,14 @@ async def test_a_remapped_key_is_saved_under_its_id(path: Path) -> None:
         assert load_config(path, {}).config.keys == {}
 
 
+async def test_a_remapped_key_of_another_screen_is_shown_too(path: Path) -> None:
+    path.write_text('[keys]\n"training.pause" = "f12"\n')
+    async with settings_of(path) as pilot:
+        field = row(pilot, "keys.training.pause").field
+        assert isinstance(field, Input)
+        assert field.value == "f12"
+
+
 async def test_a_broken_file_is_told_with_its_line_and_kept_when_set_aside(path: Path) -> None:
     path.write_text("[ui]\ntheme = 'pink'\n[nonsense]\n")
     async with settings_of(path) as pilot:

@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from tui_chat.key_bindings import Key, Place, places_of
+from tui_chat.key_bindings import Key, Place, key_words, places_of
 from tui_chat.text import plain, visible
 
 GETTING_STARTED = (
@@ -82,13 +82,14 @@ class HelpScreen(Screen[None]):
 
     def _keys(self, place: Place) -> Content:
         lines = [Content.styled(place.title, "bold $text-accent")]
-        lines += [self._line(key) for key in place.keys]
+        names = [" ".join(key_words(self.app, name) for name in key.keys) for key in place.keys]
+        width = max(14, *map(len, names)) + 2
+        lines += [self._line(name.ljust(width), key) for name, key in zip(names, place.keys, strict=True)]
         return Content("\n").join(lines)
 
-    def _line(self, key: Key) -> Content:
-        names = " ".join(self.app.get_key_display(Binding(name, "")) for name in key.keys)
-        return Content.assemble((visible(f"{names:>16}"), "$text-primary"), "  ", visible(key.description))
+    def _line(self, names: str, key: Key) -> Content:
+        return Content.assemble((visible(names), "$text-primary"), visible(key.description))
 
     def _paragraph(self, name: str, text: str) -> Content:
-        palette = self.app.get_key_display(Binding(self.app.COMMAND_PALETTE_BINDING, ""))
+        palette = key_words(self.app, self.app.COMMAND_PALETTE_BINDING)
         return Content.assemble((f"{name}. ", "bold $text-accent"), text.replace("$palette", palette))

@@ -103,7 +103,9 @@ class SettingsScreen(Screen[None]):
     def _keys_of_the_app(self) -> list[Setting]:
         keys = self.loaded.config.keys
         screens: list[Screen[Any]] = [*self.app.screen_stack, self]
-        return remappable(place for screen in dict.fromkeys(screens) for place in places_of(screen, keys))
+        here = remappable(place for screen in dict.fromkeys(screens) for place in places_of(screen, keys))
+        elsewhere = sorted(keys.keys() - {setting.name for setting in here})
+        return here + [Setting("keys", id, "text", "", "A key of another screen.") for id in elsewhere]
 
     @on(Input.Changed, "#settings-search")
     def _search_changed(self, event: Input.Changed) -> None:

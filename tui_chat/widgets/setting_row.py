@@ -44,7 +44,7 @@ class SettingRow(Horizontal):
         self._note = note
 
     def compose(self) -> ComposeResult:
-        explanation = (f"\n{visible(self.setting.explanation)}", "$text-muted")
+        explanation = (f"\n{visible(self.setting.explanation)}", "$foreground 65%")
         yield Static(Content.assemble((visible(self.setting.name), "bold"), explanation), classes="about")
         with Vertical(classes="value"):
             yield self._control()
