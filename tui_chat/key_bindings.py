@@ -90,8 +90,10 @@ def _place(cls: type[DOMNode], remapped: Mapping[str, str]) -> Place:
 
 def _everywhere(app: App[object], remapped: Mapping[str, str]) -> Place:
     palette = Binding(app.COMMAND_PALETTE_BINDING, "command_palette", "Command palette: everything else")
-    keys = _keys([*type(app).__mro__, *Screen.__mro__], remapped)
-    return Place("Everywhere", (*_merged([palette], remapped), *keys))
+    of_screens = _keys(Screen.__mro__, remapped)
+    return Place(
+        "Everywhere", (*_merged([palette], remapped), *_keys(type(app).__mro__, remapped), *of_screens)
+    )
 
 
 def _keys(classes: Iterable[type], remapped: Mapping[str, str]) -> tuple[Key, ...]:
