@@ -24,11 +24,7 @@ class Question(ModalScreen[bool]):
 
     DEFAULT_CSS = """
     Question { align: center middle; }
-    Question > Vertical {
-        width: 64; max-width: 94%; height: auto; padding: 1 2;
-        background: $surface; border: round $primary;
-    }
-    Question .title { text-style: bold; margin-bottom: 1; width: 1fr; }
+    Question .dialog-title { width: 1fr; }
     Question Horizontal { height: auto; margin-top: 1; align-horizontal: right; }
     Question Button { margin-left: 2; }
     """
@@ -45,8 +41,8 @@ class Question(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """The question, what follows from it, the answers."""
-        with Vertical():
-            yield Label(plain(self._title), classes="title")
+        with Vertical(classes="dialog -small"):
+            yield Label(plain(self._title), classes="dialog-title")
             yield Static(plain(self._explanation))
             with Horizontal():
                 yield Button(f"{self._no} (n)", id="no")

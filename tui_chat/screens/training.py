@@ -7,12 +7,13 @@ them, and leaving the screen or the app changes nothing for them.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Center, Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Button, Footer, OptionList, Static
@@ -21,9 +22,11 @@ from engine.errors import UserError
 from engine.paths import runs_path
 from trainers import launcher
 from trainers.run_directory import RunDirectory
-from tui_chat.run_watch import RunWatch, WatchedRun, look_at
+from tui_chat.run_watch import RunWatch, WatchedRun
+from tui_chat.screens.ask_text import AskText
 from tui_chat.screens.question import Question
 from tui_chat.text import one_line
+from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.run_facts import RunFacts
 from tui_chat.widgets.run_list import RunList
 from tui_chat.widgets.run_monitor import TABS, RunMonitor
@@ -31,8 +34,8 @@ from tui_chat.widgets.run_monitor import TABS, RunMonitor
 LOOKS_PER_SECOND = 2
 _EMPTY_TEXT = Content.from_markup(
     "[b]Nothing has been trained yet.[/b]\n\n"
-    "Choose a text file or a file of conversations and a recipe, and a model learns from it\n"
-    "while you watch its curves, read what it writes, and chat with it at every stage."
+    "Choose a text or conversations, and a recipe. The model learns\n"
+    "while you watch its curves, read what it writes and chat with it."
 )
 
 
@@ -69,11 +72,13 @@ class TrainingScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The list beside or above the monitor; a few words when there is nothing to list."""
+        yield AppHeader("training")
         with Vertical(id="no-runs"):
             yield Static(_EMPTY_TEXT, id="no-runs-text")
-            yield Button(
-                "Start the first run (n)", id="first-run", variant="primary", action="screen.new_run"
-            )
+            with Center():
+                yield Button(
+                    "Start the first run (n)", id="first-run", variant="primary", action="screen.new_run"
+                )
         with Vertical(id="with-runs"):
             with Vertical(id="runs-side"):
                 with Horizontal(id="runs-head"):
@@ -156,7 +161,7 @@ class TrainingScreen(Screen[None]):
         is_pausing = "pause" in watched.wishes
         return {
             "pause": watched.status.state == "running" and not is_pausing,
-            "resume": is_pausing or watched.status.state in ("paused", "stopped", "failed", "crashed"),
+            "resume": is_pausing or not watched.is_active or watched.status.state == "paused",
             "save": watched.status.state == "running",
             "stop": watched.is_active and "stop" not in watched.wishes,
             "delete": not watched.is_active,
@@ -164,6 +169,8 @@ class TrainingScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done with the chosen run is in the footer."""
+        if action in ("next_view", "tab"):
+            return bool(self._runs)
         if action in ("chat", "chat_best", "pause", "resume", "save", "stop", "delete"):
             return self.chosen is not None and self._is_possible(action, self.chosen)
         return True
@@ -179,9 +186,9 @@ class TrainingScreen(Screen[None]):
         self.query_one(RunMonitor).go_to_tab("curves")
 
     @on(RunMonitor.CheckpointChosen)
-    def chat_with_checkpoint(self, event: RunMonitor.CheckpointChosen) -> None:
+    async def chat_with_checkpoint(self, event: RunMonitor.CheckpointChosen) -> None:
         """Enter on a checkpoint."""
-        self._chat(f"step-{event.step}")
+        await self._chat(f"step-{event.step}")
 
     def action_tab(self, name: str) -> None:
         """Go to a tab of the monitor."""
@@ -202,56 +209,70 @@ class TrainingScreen(Screen[None]):
 
         self.app.push_screen(NewRunScreen(), started)
 
-    def action_chat(self) -> None:
+    async def action_chat(self) -> None:
         """Chat with the checkpoint under the cursor, or else the newest."""
         step = self.query_one(RunMonitor).chosen_step
-        self._chat(f"step-{step}" if step is not None else "latest")
+        await self._chat(f"step-{step}" if step is not None else "latest")
 
-    def action_chat_best(self) -> None:
+    async def action_chat_best(self) -> None:
         """Chat with the checkpoint of the lowest validation loss."""
-        self._chat("best")
+        await self._chat("best")
 
-    def _chat(self, which: str) -> None:
+    async def _chat(self, which: str) -> None:
         watched = self.chosen
         if watched is None:
             return
         if watched.run.checkpoints():
-            self.app.chat_with(f"run:{watched.run.name}@{which}")  # type: ignore[attr-defined]
+            # Not typed: the app is named by its screens' callers only, or each would import the other.
+            await self.app.chat_with(f"run:{watched.run.name}@{which}")  # type: ignore[attr-defined]
         elif watched.status.state == "running":
-            watched.run.wish("save")
-            self._say("There is no checkpoint yet. The run saves one now: try again in a moment.")
+            self._tell(
+                launcher.save_run, "There is no checkpoint yet. The run saves one now: try again in a moment."
+            )
         else:
             self._say("This run has no checkpoint to chat with.", "warning")
 
     def action_pause(self) -> None:
         """Let the run wait after its current step."""
-        if self.chosen:
-            self.chosen.run.wish("pause")
-            self.look()
+        self._tell(launcher.pause_run)
 
     def action_resume(self) -> None:
         """Go on: at once when the run waits, from the last checkpoint when its process is gone."""
         watched = self.chosen
-        if watched is None:
-            return
-        watched.run.withdraw("pause")
-        if not look_at(watched.run).is_active:
-            self._start_again(watched.run)
-        self.look()
+        if watched and watched.status.state == "finished":
+            self._train_further(watched)
+        else:
+            self._tell(launcher.resume_run)
 
-    @work(group="launch")
-    async def _start_again(self, run: RunDirectory) -> None:
-        try:
-            await asyncio.to_thread(launcher.resume_run, run)
-        except UserError as error:
-            self._say(str(error), "error")
-        self.look()
+    @work(group="question")
+    async def _train_further(self, watched: WatchedRun) -> None:
+        done = watched.status.step
+        question = f"“{watched.run.name}” is finished after {done:,} steps. Train on until which step?"
+        text = await self.app.push_screen_wait(AskText(question, str(2 * done)))
+        digits = (text or "").replace(",", "").strip()
+        if digits.isdigit() and int(digits) > done:
+            self._tell(lambda run: launcher.resume_run(run, max_steps=int(digits)))
+        elif text is not None:
+            self._say(f"That is not a number of steps above {done:,}. Nothing was started.", "warning")
 
     def action_save(self) -> None:
         """Ask for a checkpoint now."""
-        if self.chosen:
-            self.chosen.run.wish("save")
-            self._say("A checkpoint is saved after the current step.")
+        self._tell(launcher.save_run, "A checkpoint is saved after the current step.")
+
+    @work(group="tell")
+    async def _tell(self, wish: Callable[[RunDirectory], None], success: str = "") -> None:
+        """Tell the chosen run something; say why when that cannot be."""
+        watched = self.chosen
+        if watched is None:
+            return
+        try:
+            await asyncio.to_thread(wish, watched.run)
+        except UserError as error:
+            self._say(str(error), "error")
+        else:
+            if success:
+                self._say(success)
+        self.look()
 
     @work(group="question")
     async def action_stop(self) -> None:
@@ -267,9 +288,7 @@ class TrainingScreen(Screen[None]):
             )
         )
         if agreed:
-            watched.run.withdraw("pause")
-            watched.run.wish("stop")
-            self.look()
+            self._tell(launcher.stop_run)
 
     @work(group="question")
     async def action_delete(self) -> None:
@@ -285,11 +304,7 @@ class TrainingScreen(Screen[None]):
             )
         )
         if agreed:
-            try:
-                await asyncio.to_thread(launcher.delete_run, watched.run)
-            except UserError as error:
-                self._say(str(error), "error")
-            self.look()
+            self._tell(launcher.delete_run)
 
     def _say(self, text: str, severity: str = "information") -> None:
         self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]

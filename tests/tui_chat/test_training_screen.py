@@ -1,0 +1,323 @@
+"""Watching and steering runs on the training screen; the runs are written by the test."""
+
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Log, OptionList, Static
+
+from engine.paths import runs_path
+from tests.tui_chat.fake_run import FakeRun
+from trainers import launcher
+from trainers.run_directory import RunDirectory
+from tui_chat.run_watch import RunWatch, read_history
+from tui_chat.screens.question import Question
+from tui_chat.screens.training import TrainingScreen
+from tui_chat.widgets.metrics_chart import MetricsChart
+from tui_chat.widgets.run_facts import RunFacts
+from tui_chat.widgets.run_list import RunList
+from tui_chat.widgets.run_monitor import RunMonitor
+
+
+class TrainingApp(App[None]):
+    def __init__(self, run_name: str | None = None) -> None:
+        super().__init__()
+        self.run_name = run_name
+        self.chats: list[str] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(TrainingScreen(self.run_name))
+
+    async def chat_with(self, reference: str) -> None:
+        self.chats.append(reference)
+
+
+def training_screen(pilot: Pilot[None]) -> TrainingScreen:
+    screen = pilot.app.screen
+    assert isinstance(screen, TrainingScreen)
+    return screen
+
+
+async def settle(pilot: Pilot[None]) -> TrainingScreen:
+    """The screen after another look at the runs, with their histories read."""
+    await pilot.app.workers.wait_for_complete()
+    screen = training_screen(pilot)
+    screen.look()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    return screen
+
+
+def text_of(screen: TrainingScreen, selector: str) -> str:
+    return str(screen.query_one(selector, Static).render())
+
+
+def legend(screen: TrainingScreen) -> str:
+    return "".join(text for text, _ in screen.query_one("#main-chart", MetricsChart).picture.rows[0])
+
+
+async def test_with_no_runs_the_screen_says_how_to_start_one():
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        screen = training_screen(pilot)
+        assert screen.query_one("#first-run").region.height > 0
+        assert "Nothing has been trained yet" in text_of(screen, "#no-runs-text")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_newest_run_is_on_show_with_curves_and_figures(size: tuple[int, int]):
+    FakeRun(runs_path(), "shakespeare").train_until(1000)
+    async with TrainingApp().run_test(size=size) as pilot:
+        screen = await settle(pilot)
+        facts = text_of(screen, "#facts")
+        assert "running" in facts and "step 1,000 of 2,000" in facts and "804,096" in facts
+        assert "train 1." in legend(screen) and "validation 1." in legend(screen)
+        assert screen.query_one("#main-chart").region.height >= 8
+
+
+async def test_what_a_run_writes_appears_while_it_is_watched():
+    run = FakeRun(runs_path(), "shakespeare")
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        assert "starting: reading data" in text_of(screen, "#facts")
+        run.train_until(500)
+        run.sample(500, "But soft, what light")
+        run.log("step 500: checkpoint saved")
+        screen = await settle(pilot)
+        assert "step 500 of 2,000" in text_of(screen, "#facts")
+        assert "But soft" in text_of(screen, "#samples-text")
+        assert "checkpoint saved" in "\n".join(screen.query_one("#log-text", Log).lines)
+        assert "train" in legend(screen)
+
+
+async def test_the_choice_stays_on_its_run_when_a_newer_one_appears():
+    FakeRun(runs_path(), "first").train_until(100)
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        FakeRun(runs_path(), "second").train_until(100)
+        screen = await settle(pilot)
+        assert screen.query_one(RunList).option_count == 2
+        assert screen.chosen is not None and screen.chosen.run.name == "first"
+
+
+async def test_a_run_can_be_asked_for_by_name():
+    for name in ("first", "second", "third"):
+        FakeRun(runs_path(), name).train_until(100)
+    async with TrainingApp("first").run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        assert screen.chosen is not None and screen.chosen.run.name == "first"
+        assert "first" in text_of(screen, "#facts")
+
+
+async def test_pause_is_a_wish_that_resume_takes_back(monkeypatch: pytest.MonkeyPatch):
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(100)
+    monkeypatch.setattr(launcher, "is_owned", lambda path: True)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("p")
+        screen = await settle(pilot)
+        assert fake.run.has_wish("pause")
+        assert "pausing" in text_of(screen, "#facts")
+        await pilot.press("r")
+        await settle(pilot)
+        assert not fake.run.has_wish("pause")
+
+
+async def test_stopping_asks_first_and_no_is_the_easy_answer():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(100)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("s")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, Question)
+        await pilot.press("enter")
+        await settle(pilot)
+        assert not fake.run.has_wish("stop")
+        await pilot.press("s")
+        await pilot.pause()
+        await pilot.press("y")
+        await pilot.pause()
+        screen = await settle(pilot)
+        assert fake.run.has_wish("stop")
+        assert "stopping" in text_of(screen, "#facts")
+
+
+async def test_deleting_an_ended_run_asks_and_then_shows_the_next():
+    FakeRun(runs_path(), "older").train_until(100)
+    fake = FakeRun(runs_path(), "newer")
+    fake.status(state="stopped")
+    async with TrainingApp("newer").run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("d")
+        await pilot.pause()
+        await pilot.press("y")
+        await pilot.pause()
+        screen = await settle(pilot)
+        assert not fake.path.exists()
+        assert screen.chosen is not None and screen.chosen.run.name == "older"
+
+
+async def test_a_run_that_goes_on_cannot_be_deleted():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(100)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        await pilot.press("d")
+        await pilot.pause()
+        assert pilot.app.screen is screen
+        assert fake.path.exists()
+
+
+async def test_chat_with_a_run_that_goes_on_means_its_newest_checkpoint():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(500)
+    fake.checkpoint(500)
+    app = TrainingApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("c", "b")
+        await pilot.pause()
+        assert app.chats == ["run:shakespeare@latest", "run:shakespeare@best"]
+
+
+async def test_a_checkpoint_of_the_list_can_be_chatted_with():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(500)
+    for step in (250, 500):
+        fake.checkpoint(step, 2.0)
+    app = TrainingApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        await pilot.press("3", "down", "enter")
+        await pilot.pause()
+        assert screen.query_one("#checkpoint-list", OptionList).option_count == 2
+        assert app.chats == ["run:shakespeare@step-250"]
+
+
+async def test_chat_before_the_first_checkpoint_asks_the_run_for_one():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(50)
+    app = TrainingApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("c")
+        await settle(pilot)
+        assert app.chats == []
+        assert fake.run.has_wish("save")
+
+
+async def test_the_key_for_other_curves_goes_through_what_was_measured():
+    FakeRun(runs_path(), "shakespeare").train_until(500)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        titles = []
+        for _ in range(7):
+            titles.append(legend(screen).split("  ")[0])
+            await pilot.press("v")
+        assert titles[:3] == ["Loss", "Bits per byte", "Validation accuracy"]
+        assert legend(screen).startswith("Loss")
+
+
+async def test_the_cursor_of_one_chart_is_the_cursor_of_all():
+    FakeRun(runs_path(), "shakespeare").train_until(500)
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        await pilot.press("1", "left", "left")
+        await pilot.pause()
+        cursors = {chart.cursor for chart in screen.query(MetricsChart)}
+        assert len(cursors) == 1 and None not in cursors
+
+
+async def test_control_codes_and_markup_of_a_run_reach_the_screen_as_text():
+    fake = FakeRun(runs_path(), "shakespeare", dataset="evil[/]\x1b]52;c;x\x07.txt")
+    fake.train_until(100)
+    fake.sample(100, "[red]a[/] \x1b[2J\x9b31m", prompt="[@click=app.quit]x[/]")
+    fake.log("\x1b[31mred\x1b[0m [/]")
+    fake.status(state="failed", error="[/] \x1b]0;title\x07")
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        for key in "12345":
+            await pilot.press(key)
+            await pilot.pause()
+            shown = pilot.app.export_screenshot()
+            assert not set("\x1b\x07\x9b") & set(shown)
+        assert "[red]a[/]" in text_of(training_screen(pilot), "#samples-text")
+
+
+async def test_a_crashed_run_says_so_and_can_be_resumed(monkeypatch: pytest.MonkeyPatch):
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(100)
+    fake.status(state="running", step=100, pid=2**22 - 1, process_started=1.0)
+    resumed: list[str] = []
+    monkeypatch.setattr(launcher, "resume_run", lambda run: resumed.append(run.name))
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        assert "crashed" in text_of(screen, "#facts")
+        await pilot.press("r")
+        await settle(pilot)
+        assert resumed == ["shakespeare"]
+
+
+async def test_without_room_and_with_too_much_room_nothing_breaks():
+    FakeRun(runs_path(), "shakespeare").train_until(500)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        for size in ((20, 6), (40, 12), (250, 80), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert training_screen(pilot).query_one(RunFacts).region.height > 0
+
+
+def test_a_look_at_unchanged_runs_reads_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    FakeRun(tmp_path, "ended").status(state="finished")
+    FakeRun(tmp_path, "active").train_until(10)
+    watch = RunWatch(tmp_path)
+    first = watch.look()
+    monkeypatch.setattr(RunDirectory, "status", lambda self: pytest.fail("read again"))
+    assert watch.look() == first
+
+
+def test_a_loss_that_was_not_a_number_is_a_hole_and_an_alarm(tmp_path: Path):
+    fake = FakeRun(tmp_path, "run")
+    for step, loss in ((0, 4.0), (10, None), (20, 3.0)):
+        fake.row(step, loss=loss, note="the loss is NaN" if loss is None else "")
+    history = read_history(fake.run)
+    assert history.series["loss"].ys == [4.0, 3.0]
+    assert history.series["loss"].holes == {1}
+    assert history.notes == [(10, "the loss is NaN")]
+
+
+def test_rows_of_validation_alone_leave_no_hole_in_the_training_loss(tmp_path: Path):
+    fake = FakeRun(tmp_path, "run")
+    fake.row(0, loss=4.0)
+    fake.row(5, val_loss=4.1)
+    fake.row(10, loss=3.0)
+    series = read_history(fake.run).series
+    assert (series["loss"].holes, series["val_loss"].ys) == (set(), [4.1])
+
+
+def test_a_resume_that_drops_rows_has_the_history_read_anew(tmp_path: Path):
+    fake = FakeRun(tmp_path, "run")
+    for step in range(5):
+        fake.row(step, loss=4.0 - step)
+    history = read_history(fake.run)
+    lines = (fake.path / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (fake.path / "metrics.jsonl").write_bytes(b"".join(lines[:2]))
+    history.catch_up()
+    assert history.is_rewritten
+    assert read_history(fake.run).series["loss"].xs == [0, 1]
+
+
+async def test_the_monitor_follows_a_resume(tmp_path: Path):
+    fake = FakeRun(runs_path(), "run")
+    for step in range(100):
+        fake.row(step, loss=4.0)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        (fake.path / "metrics.jsonl").write_bytes(b"")
+        fake.row(0, loss=1.25)
+        screen = await settle(pilot)
+        history = screen.query_one(RunMonitor).history
+        assert history is not None and history.series["loss"].ys == [1.25]

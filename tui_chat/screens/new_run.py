@@ -1,0 +1,380 @@
+"""The form that starts a run: data, recipe, the few settings that matter, and what to expect.
+
+Everything is checked while it is typed: settings at every key, the data and the model to start from in the background.
+The one rule: what was typed stays until the run has started; what is wrong is said beside the field.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.screen import Screen
+from textual.widgets import Button, DirectoryTree, Footer, Input, Select, Static
+
+from engine.errors import UserError
+from engine.paths import runs_path
+from trainers import launcher
+from trainers.config import TrainingConfig, recipe_names
+from trainers.datasets import DataReport
+from trainers.estimates import ModelShape, Speed, estimate, speeds_of, vocabulary_size
+from trainers.run_directory import list_runs
+from tui_chat import quantities, run_form
+from tui_chat.run_form import BaseModel, CheckedData, Recipe
+from tui_chat.text import one_line, plain, visible
+from tui_chat.widgets.app_header import AppHeader
+from tui_chat.widgets.data_tree import DataTree, PathSuggester
+
+_READY = "Ready to start."
+_FIRST_RECIPE = "shakespeare-char-cpu"
+_SECONDS_AFTER_TYPING = 0.3
+_GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
+
+
+class NewRunScreen(Screen[str | None]):
+    """Closes with the name of the run it started, or None."""
+
+    CSS_PATH = "new_run.tcss"
+    BINDING_GROUP_TITLE = "New run"
+    HELP = "Choose data and a recipe; the fields are filled from the recipe. Ctrl+S starts."
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "start", "Start", id="new_run.start", priority=True),
+        Binding("escape", "cancel", "Back", id="new_run.cancel"),
+        Binding("down", "app.focus_next", "Next field", show=False, id="new_run.next"),
+        Binding("up", "app.focus_previous", "Previous field", show=False, id="new_run.previous"),
+    ]
+
+    def __init__(self, data_path: str = "") -> None:
+        super().__init__()
+        self._first_data_path = data_path
+        self._recipe: Recipe | None = None
+        self._data: CheckedData | None = None
+        self._checked_path = ""  # of `_data`
+        self._base: BaseModel | None = None
+        self._base_problem = ""
+        self._speeds: list[Speed] = []
+        self._taken: list[str] = []
+        self._is_starting = False
+
+    def compose(self) -> ComposeResult:
+        """Data on the left, the recipe and its settings on the right; below each other where it is narrow."""
+        yield AppHeader("training")
+        with VerticalScroll(id="form", can_focus=False), Horizontal(id="columns"):
+            with Vertical(id="data-side"):
+                yield Static("Learn from", classes="heading")
+                with Horizontal(classes="field"):
+                    yield Input(
+                        self._first_data_path,
+                        placeholder="path of a text file, a JSONL file, or a folder of them",
+                        id="data-path",
+                        compact=True,
+                        suggester=PathSuggester(),
+                    )
+                yield Static(id="data-report", markup=False)
+                yield DataTree(Path.cwd(), id="data-tree")
+            with Vertical(id="settings-side"):
+                yield Static("Recipe", classes="heading")
+                yield Select(
+                    [(name, name) for name in recipe_names()],
+                    id="recipe",
+                    compact=True,
+                    allow_blank=True,
+                    prompt="Choose a recipe",
+                )
+                yield Static(id="recipe-note", markup=False)
+                yield Static("Settings", classes="heading")
+                yield from self._compose_field("name", "Name")
+                for name, title in run_form.FIELDS.items():
+                    yield from self._compose_field(name, title)
+                with Horizontal(classes="field", id="row-device"):
+                    yield Static("Device", classes="field-name")
+                    yield Select(
+                        [(word, word) for word in run_form.device_words()],
+                        id="device",
+                        compact=True,
+                        allow_blank=False,
+                    )
+                    yield Static("auto: the GPU if any", classes="field-note")
+                yield Static("What to expect", classes="heading")
+                yield Static(id="estimate", markup=False)
+        with Horizontal(id="form-end"):
+            yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
+            yield Button("Back (esc)", id="back", compact=True)
+            yield Static(id="start-problem", markup=False)
+        yield Footer()
+
+    def _compose_field(self, name: str, title: str) -> ComposeResult:
+        with Horizontal(classes="field", id=f"row-{name}"):
+            yield Static(title, classes="field-name")
+            yield Input(id=f"field-{name}", compact=True, classes="setting")
+            yield Static(id=f"note-{name}", classes="field-note", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin with the first recipe there is; the machine's history is read in the background."""
+        self._taken = [run.name for run in list_runs(runs_path())]
+        names = recipe_names()
+        if names:
+            self.query_one("#recipe", Select).value = _FIRST_RECIPE if _FIRST_RECIPE in names else names[0]
+        self.query_one("#data-path").focus()
+        self._read_speeds()
+        self._check_data_soon()
+
+    @work(exclusive=True, group="speeds")
+    async def _read_speeds(self) -> None:
+        self._speeds = await asyncio.to_thread(speeds_of, runs_path())
+        self._check()
+
+    # ---- recipe
+
+    @on(Select.Changed, "#recipe")
+    def take_recipe(self, event: Select.Changed) -> None:
+        """Fill the fields from the recipe."""
+        note = self.query_one("#recipe-note", Static)
+        if event.value is Select.NULL:
+            return
+        try:
+            recipe = run_form.load_recipe(str(event.value))
+        except UserError as error:
+            note.update(plain(str(error)).stylize("$text-error"))
+            return
+        note.update(plain(recipe.description))
+        before, self._recipe = self._recipe, recipe
+        for name, text in run_form.prefilled(recipe.config).items():
+            self._input(name).value = text
+        self.query_one("#device", Select).value = recipe.config.device
+        name_box = self._input("name")
+        if not name_box.value or (before and name_box.value == run_form.free_name(before.name, self._taken)):
+            name_box.value = run_form.free_name(recipe.name, self._taken)
+        if recipe.config.dataset and not self._path_text():
+            self.query_one("#data-path", Input).value = recipe.config.dataset
+        self._check_base_model()
+        self._check()
+
+    def _input(self, name: str) -> Input:
+        return self.query_one(f"#field-{name}", Input)
+
+    # ---- data
+
+    def _path_text(self) -> str:
+        return self.query_one("#data-path", Input).value.strip()
+
+    @on(Input.Changed, "#data-path")
+    def path_was_typed(self) -> None:
+        """Look at the data once the typing pauses."""
+        self._check_data_soon()
+
+    @on(DirectoryTree.FileSelected)
+    def file_was_chosen(self, event: DirectoryTree.FileSelected) -> None:
+        """A file of the tree."""
+        self.query_one("#data-path", Input).value = str(event.path)
+
+    @on(Input.Submitted, "#data-path")
+    def show_folder_in_tree(self) -> None:
+        """Enter on a folder shows what is in it."""
+        path = Path(self._path_text()).expanduser()
+        if path.is_dir():
+            self.query_one(DataTree).path = path
+
+    @work(exclusive=True, group="data")
+    async def _check_data_soon(self) -> None:
+        text = self._path_text()
+        self._data, self._checked_path = None, ""
+        if not text:
+            self._say_about_data(Content.styled("Choose a file below, or type its path.", "$foreground 60%"))
+            return
+        self._say_about_data(Content.styled("Looking at it …", "$foreground 60%"))
+        await asyncio.sleep(_SECONDS_AFTER_TYPING)
+        try:
+            self._data = await asyncio.to_thread(run_form.check_data, text)
+        except UserError as error:
+            self._say_about_data(plain(str(error)).stylize("$text-error"))
+            self._check()
+            return
+        self._checked_path = text
+        self._say_about_data(report_words(self._data.report, self._data_width()))
+        self._check()
+
+    def _data_width(self) -> int:
+        return max(30, self.query_one("#data-report").content_region.width)
+
+    def _say_about_data(self, words: Content) -> None:
+        self.query_one("#data-report", Static).update(words)
+
+    # ---- settings
+
+    @on(Input.Changed, ".setting")
+    def setting_was_typed(self, event: Input.Changed) -> None:
+        """Check all of it again: one setting may contradict another."""
+        if event.input.id == "field-base_model":
+            self._check_base_model()
+        self._check()
+
+    @on(Select.Changed, "#device")
+    def device_was_chosen(self) -> None:
+        """The estimate depends on it."""
+        self._check()
+
+    @work(exclusive=True, group="base model")
+    async def _check_base_model(self) -> None:
+        reference = self._input("base_model").value.strip()
+        self._base, self._base_problem = None, ""
+        if reference:
+            await asyncio.sleep(_SECONDS_AFTER_TYPING)
+            try:
+                self._base = await asyncio.to_thread(run_form.look_at_model, reference)
+            except UserError as error:
+                self._base_problem = str(error)
+        self._check()
+
+    def _check(self) -> TrainingConfig | None:
+        """Say what is wrong and what to expect; the configuration when nothing is wrong."""
+        if self._recipe is None:
+            return None
+        texts = {name: self._input(name).value for name in run_form.FIELDS}
+        shown = run_form.shown_fields(self._recipe.config, texts["base_model"])
+        config, problems = run_form.config_of(self._recipe.config, {name: texts[name] for name in shown})
+        if self._base_problem and "base_model" in shown:
+            config, problems = None, {"base_model": self._base_problem, **problems}
+        for name in run_form.FIELDS:
+            self.query_one(f"#row-{name}").display = name in shown
+            base_words = self._base.words if name == "base_model" and self._base else ""
+            self._note(name, problems.get(name) or base_words or run_form.note_of(name), name in problems)
+        name_problem = run_form.name_problem(self._input("name").value, self._taken)
+        self._note("name", name_problem or "also of its folder", bool(name_problem))
+        if config is not None:
+            device = str(self.query_one("#device", Select).value)
+            config = config.with_changes("device", device=device, dataset=self._dataset())
+        self._say_what_is_missing(config, problems, name_problem)
+        self._show_estimate(config)
+        return config if not name_problem else None
+
+    def _dataset(self) -> str:
+        return str(Path(self._path_text()).expanduser().absolute()) if self._path_text() else ""
+
+    def _note(self, name: str, text: str, is_problem: bool = False) -> None:
+        note = self.query_one(f"#note-{name}", Static)
+        note.update(plain(one_line(text, 160)))
+        note.set_class(is_problem, "-problem")
+
+    def _say_what_is_missing(
+        self, config: TrainingConfig | None, problems: dict[str, str], name: str
+    ) -> None:
+        words, is_problem = "", True
+        if problems:
+            words = problems.get("") or "Some settings are not right yet."
+        elif name:
+            words = "The name is not right yet."
+        elif self._data is None:
+            words, is_problem = "Choose what to learn from.", False
+        elif config is not None:
+            words = run_form.data_problem(config, self._data.report)
+            if not words:
+                words, is_problem = run_form.data_hint(config, self._data.report) or _READY, False
+        self._say(words, is_problem)
+
+    def _say(self, words: str, is_problem: bool = True) -> None:
+        line = self.query_one("#start-problem", Static)
+        line.update(plain(one_line(words, 300)))
+        line.set_class(is_problem, "-problem")
+        line.set_class(words == _READY, "-ready")
+
+    def _show_estimate(self, config: TrainingConfig | None) -> None:
+        box = self.query_one("#estimate", Static)
+        if config is None:
+            box.update(Content.styled("Known when the settings are right.", "$foreground 60%"))
+            return
+        characters = self._data.characters if self._data else 0
+        if config.base_model:
+            if self._base is None or self._base.shape is None:
+                box.update(Content.styled("Known when the model to start from is there.", "$foreground 60%"))
+                return
+            shape, parameters = self._base.shape, self._base.num_parameters
+        else:
+            shape = ModelShape.of(config, vocabulary_size(config, characters or _GUESSED_CHARACTERS))
+            parameters = 0
+        found = estimate(config, shape, self._speeds, parameters)
+        data_characters = self._data.report.characters if self._data and self._data.report.complete else 0
+        lines = run_form.estimate_lines(found, data_characters, config.tokenizer == "char")
+        box.update(
+            Content("\n").join(
+                Content.assemble((f"{what:<16}", "$foreground 60%"), visible(words)) for what, words in lines
+            )
+        )
+
+    # ---- the end
+
+    @on(Button.Pressed, "#start")
+    def start_was_pressed(self) -> None:
+        """The button does what the key does."""
+        self.action_start()
+
+    @on(Button.Pressed, "#back")
+    def back_was_pressed(self) -> None:
+        """The button does what the key does."""
+        self.action_cancel()
+
+    def action_start(self) -> None:
+        """Start the run, if everything is right; else go to what is not."""
+        self._taken = [run.name for run in list_runs(runs_path())]
+        config = self._check()
+        if self._is_starting:
+            return
+        if self._data is None or self._checked_path != self._path_text():
+            self.query_one("#data-path").focus()
+        elif config is None or run_form.data_problem(config, self._data.report):
+            self._go_to_problem()
+        else:
+            self._start(config, self._input("name").value)
+
+    def _go_to_problem(self) -> None:
+        try:
+            row = self.query(".field-note.-problem").first().parent
+        except NoMatches:
+            return
+        if row is not None:
+            row.query_one(Input).focus()
+
+    @work(exclusive=True, group="launch")
+    async def _start(self, config: TrainingConfig, name: str) -> None:
+        self._is_starting = True
+        self._say("Starting …", is_problem=False)
+        try:
+            run = await asyncio.to_thread(launcher.start_run, config, runs_path(), name)
+        except UserError as error:
+            self._say(str(error))
+        else:
+            self.dismiss(run.name)
+        finally:
+            self._is_starting = False
+
+    def action_cancel(self) -> None:
+        """Close the form without a run."""
+        self.dismiss(None)
+
+
+def report_words(report: DataReport, width: int) -> Content:
+    """What the look at the data found: how much, what is odd, and how it begins."""
+    kind = "plain text" if report.format == "plain_text" else f"{report.format} rows"
+    unit = "lines" if report.format == "plain_text" else "rows"
+    more = "" if report.complete else " in its first part"
+    counts = [f"{report.rows:,} {unit}", f"{quantities.count(report.characters)} characters{more}"]
+    if report.files > 1:
+        counts.insert(0, f"{report.files:,} files")
+    lines = [Content.assemble(("✔ ", "$text-success"), (kind, "bold"), " · ", " · ".join(counts))]
+    lines += [
+        Content.styled(f"! {one_line(warning, 200)}", "$text-warning") for warning in report.warnings[:4]
+    ]
+    lines += [
+        Content.styled("  " + one_line(f"line {bad.line:,}: {bad.reason}", width - 2), "$text-warning")
+        for bad in report.rejected[:3]
+    ]
+    lines += [Content.styled(one_line(f"│ {row}", width), "$foreground 60%") for row in report.preview[:2]]
+    return Content("\n").join(lines)
