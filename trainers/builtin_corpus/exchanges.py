@@ -13,6 +13,7 @@ from trainers.builtin_corpus.conversation import Conversation
 from trainers.builtin_corpus.phrases import capitalised, load, pick
 
 FILES = ("greetings", "identity", "feelings", "smalltalk", "unknown")
+COMMON_RATE = 0.35
 PERSONA_ANSWERS = ("name", "who")  # groups that a persona answers in its own words
 
 
@@ -26,6 +27,7 @@ class Group:
     weight: float
     user: tuple[str, ...]
     answer: tuple[str, ...]
+    common: tuple[str, ...]  # what most people type; asked for every third time
 
 
 @cache
@@ -35,7 +37,13 @@ def groups() -> dict[str, Group]:
     for file in FILES:
         for name, table in load(file).items():
             found[name] = Group(
-                name, file, table["kind"], table["weight"], tuple(table["user"]), tuple(table["answer"])
+                name,
+                file,
+                table["kind"],
+                table["weight"],
+                tuple(table["user"]),
+                tuple(table["answer"]),
+                tuple(table.get("common", ())),
             )
     return found
 
@@ -44,7 +52,8 @@ def exchange(rng: Random, talk: Conversation, name: str) -> None:
     """Add one exchange of the named group."""
     group = groups()[name]
     filling = slots(rng)
-    user, answer = pick(rng, group.user, **filling), pick(rng, group.answer, **filling)
+    asked = group.common if group.common and rng.random() < COMMON_RATE else group.user
+    user, answer = pick(rng, asked, **filling), pick(rng, group.answer, **filling)
     if talk.persona and name in PERSONA_ANSWERS:
         answer = pick(rng, load("personas")[talk.persona]["who"])
     if talk.user_name and group.kind in ("bye", "thanks", "greeting") and rng.random() < 0.35:

@@ -42,7 +42,8 @@ def ask_name(rng: Random, talk: Conversation) -> None:
         answer = pick(rng, names["forgot_answer"], name=talk.user_name)
         talk.add(pick(rng, names["forgot"]), answer, "name", "names")
         return
-    talk.add(pick(rng, names["ask"]), pick(rng, names["ask_answer"], name=talk.user_name), "name", "names")
+    asked = names["ask_common"] if rng.random() < 0.3 else names["ask"]
+    talk.add(pick(rng, asked), pick(rng, names["ask_answer"], name=talk.user_name), "name", "names")
 
 
 def tell_and_ask_name(rng: Random, talk: Conversation) -> None:

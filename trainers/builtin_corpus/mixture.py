@@ -25,16 +25,16 @@ from trainers.builtin_corpus.corpus import Messages, as_script
 
 EXAM = Path(__file__).parent / "exam.jsonl"
 HELD_OUT_EVERY = 50
-OWN_SHARE = 0.59  # of the characters of chat tuning; the rest is shared out below
+OWN_SHARE = 0.635  # of the characters of chat tuning; the rest is shared out below
 CHAT_SHARES = {
     "queries": 0.05,
-    "chat_smalltalk": 0.05,
+    "chat_smalltalk": 0.03,
     "facts": 0.07,
-    "chat_jokes": 0.05,
+    "chat_jokes": 0.035,
     "stories": 0.07,
     "chat_poems": 0.03,
     "chat_cannot": 0.04,
-    "instruct_rasbt": 0.03,
+    "instruct_rasbt": 0.02,
     "dialog_persona": 0.02,
 }
 PRETRAINING_SHARES = {  # file: (share of the characters, least share of simple words)

@@ -129,7 +129,7 @@ def letters(rng: Random, talk: Conversation) -> None:
                 f"The last letter of {word} is {word[-1]}.",
             ),
             (
-                f"how many letters (are in|has|does) {verbatim(word)}( have|)?",
+                f"how many letters (are in|are there in|has) {verbatim(word)}?",
                 f"{capitalised(word)} has {len(word)} letters: {'-'.join(word)}.",
             ),
             (

@@ -65,7 +65,8 @@ def test_a_name_that_was_told_comes_back_letter_by_letter(dialogues: list[Dialog
             if message["role"] == "user":
                 said += " " + message["content"].lower()
             elif match := re.search(
-                r"(?:Your name is|You told me you are) ([^.!\s]+)[.!]", message["content"]
+                r"(?:Your name is|your name is|You are|You're|you are) ([A-Z][^.!\s]*)[.!]",
+                message["content"],
             ):
                 assert match[1].lower() in said
                 seen += 1
