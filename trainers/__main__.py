@@ -47,8 +47,9 @@ def main() -> int:
 def _train(run: RunDirectory) -> int:
     writer = RunWriter(run)
     try:
-        writer.write_status()
-        run_training(run, run.config(), writer)
+        config = run.config()
+        writer.report(stage="starting", max_steps=config.max_steps)
+        run_training(run, config, writer)
     except _StoppedEarlyError:
         writer.report("stopped", stage="")
     except UserError as error:
@@ -74,7 +75,6 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
     """
     # Signals first: importing torch takes a second in which somebody may press Ctrl+C.
     signals = _StopSignals()
-    writer.report(stage="starting")
     from trainers.methods.assembly import assemble
     from trainers.methods.checkpointing import find_checkpoint, restore
     from trainers.methods.loop import StopAsked, TrainingLoop
@@ -97,7 +97,6 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
         loop.continue_from(state)
     writer.forget_after(loop.progress.measured_step)
     writer.report(
-        max_steps=config.max_steps,
         num_parameters=parts.model.num_parameters,
         train_tokens=parts.corpus.files.train_tokens,
         validation_tokens=parts.corpus.files.validation_tokens,

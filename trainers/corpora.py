@@ -2,19 +2,19 @@
 
     tokens/
         train.bin  validation.bin           ids, uint16 or uint32
-        train.mask validation.mask          fine-tuning only: 1 where the token is to be learnt
+        train.marks validation.marks        fine-tuning only: LEARNT and BEGINS, a byte for each id
         tokens.json                         TokenFiles: what is in them
         tokenizer.json ...                  the tokenizer they were made with
 
 Pretraining keeps one stream of ids, read in random windows. Fine-tuning keeps a matrix whose rows are windows of
-context_length + 1 ids with whole conversations packed into them.
+context_length + 1 ids with whole conversations packed into them; a model sees each as if it stood alone.
 The one rule: which tokens a step sees is a function of (seed, step) alone, so a run can go on from anywhere.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from engine.records import Record
 from engine.tokenizers import token_dtype
 
 IGNORED = -100  # a target that no loss is taken on; torch's own convention
+LEARNT = 1  # mark of a token that the loss is taken on
+BEGINS = 2  # mark of the first token of a conversation, or of the padding
 TOKENS_FILE = "tokens.json"
 
 Ids = np.ndarray[Any, np.dtype[Any]]
@@ -44,19 +46,27 @@ class TokenFiles(Record):
     notes: tuple[str, ...] = ()
 
 
+class Sequences(NamedTuple):
+    """B sequences of T tokens, int64."""
+
+    inputs: Ids  # (B, T)
+    targets: Ids  # (B, T); may be `IGNORED`
+    segments: Ids | None = None  # (B, T), the number of the conversation within its row; None = one text per row
+
+
 class Windows(Protocol):
-    """Sequences to learn from or to be measured on. B sequences, T tokens."""
+    """Sequences to learn from or to be measured on."""
 
     def __len__(self) -> int:
         """How many windows there are when none overlaps another."""
         ...
 
-    def at(self, indices: Ids) -> tuple[Ids, Ids]:
-        """Inputs (B, T) and targets (B, T) of windows, int64; a target may be `IGNORED`."""
+    def at(self, indices: Ids) -> Sequences:
+        """Windows by number."""
         ...
 
-    def batch(self, batch_size: int, seed: int, step: int) -> tuple[Ids, Ids]:
-        """The training batch of a step, as `at` gives it."""
+    def batch(self, batch_size: int, seed: int, step: int) -> Sequences:
+        """The training batch of a step."""
         ...
 
 
@@ -70,39 +80,41 @@ class TextWindows:
     def __len__(self) -> int:
         return (len(self.ids) - 1) // self.length
 
-    def at(self, indices: Ids) -> tuple[Ids, Ids]:
+    def at(self, indices: Ids) -> Sequences:
         """Non-overlapping windows."""
         return self._from(np.asarray(indices, dtype=np.int64) * self.length)
 
-    def batch(self, batch_size: int, seed: int, step: int) -> tuple[Ids, Ids]:
+    def batch(self, batch_size: int, seed: int, step: int) -> Sequences:
         """Windows that begin anywhere."""
         starts = np.random.default_rng((seed, step)).integers(0, len(self.ids) - self.length, batch_size)
         return self._from(starts)
 
-    def _from(self, starts: Ids) -> tuple[Ids, Ids]:
+    def _from(self, starts: Ids) -> Sequences:
         places = starts[:, None] + np.arange(self.length + 1)  # (B, T + 1)
         windows = np.asarray(self.ids[places], dtype=np.int64)
-        return windows[:, :-1], windows[:, 1:]
+        return Sequences(windows[:, :-1], windows[:, 1:])
 
 
 class ConversationWindows:
     """Rows of packed conversations; every epoch shows each row once, in an order of its own."""
 
-    def __init__(self, ids: Ids, mask: Ids) -> None:
+    def __init__(self, ids: Ids, marks: Ids) -> None:
         self.ids = ids  # (windows, T + 1)
-        self.mask = mask
+        self.marks = marks
         self._order: tuple[tuple[int, int], Ids] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def at(self, indices: Ids) -> tuple[Ids, Ids]:
-        """Rows; only what the mask marks is a target."""
+    def at(self, indices: Ids) -> Sequences:
+        """Rows; only what is marked so is a target."""
         ids = np.asarray(self.ids[indices], dtype=np.int64)
-        learnt = np.asarray(self.mask[indices], dtype=bool)
-        return ids[:, :-1], np.where(learnt[:, 1:], ids[:, 1:], IGNORED)
+        marks = np.asarray(self.marks[indices])
+        targets = np.where(marks[:, 1:] & LEARNT, ids[:, 1:], IGNORED)
+        segments = np.cumsum(marks[:, :-1] & BEGINS > 0, axis=1)
+        return Sequences(ids[:, :-1], targets, segments)
 
-    def batch(self, batch_size: int, seed: int, step: int) -> tuple[Ids, Ids]:
+    def batch(self, batch_size: int, seed: int, step: int) -> Sequences:
         """The next rows of the epoch; a batch may reach over its end into the next."""
         places = step * batch_size + np.arange(batch_size)
         return self.at(np.array([self._row(seed, int(place)) for place in places]))
@@ -129,14 +141,13 @@ class Corpus:
         if self.files.method == "pretraining":
             return TextWindows(ids, self.files.context_length)
         width = self.files.context_length + 1
-        mask = np.memmap(self.folder / f"{split}.mask", dtype=np.uint8, mode="r")
-        return ConversationWindows(ids.reshape(-1, width), mask.reshape(-1, width))
+        marks = np.memmap(self.folder / f"{split}.marks", dtype=np.uint8, mode="r")
+        return ConversationWindows(ids.reshape(-1, width), marks.reshape(-1, width))
 
     def beginning(self, count: int) -> list[int]:
         """The first ids of the validation text (of the training text when there is none), for samples."""
         windows = self.validation or self.train
-        inputs, _ = windows.at(np.array([0]))
-        return [int(token_id) for token_id in inputs[0, :count]]
+        return [int(token_id) for token_id in windows.at(np.array([0])).inputs[0, :count]]
 
 
 def is_built(folder: Path) -> bool:

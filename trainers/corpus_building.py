@@ -22,7 +22,7 @@ from engine.tokenizers import Tokenizer, token_dtype
 from engine.tokenizers.chat_format import ChatFormat, render
 from engine.tokenizers.chat_formats import save_chat_format
 from trainers.config import TrainingConfig
-from trainers.corpora import TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
+from trainers.corpora import BEGINS, LEARNT, TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
 from trainers.data_files import data_files
 from trainers.datasets import is_held_out, is_plain_text, read_rows, text_of_file
 from trainers.durable_files import replaced_directory, sync_files
@@ -274,16 +274,27 @@ def _write_packed(
     order = np.random.default_rng((config.seed, 0x9ACC)).permutation(len(conversations))
     width = config.context_length + 1
     learnt = 0
-    with (folder / f"{split}.bin").open("wb") as ids_file, (folder / f"{split}.mask").open("wb") as mask_file:
+    with (folder / f"{split}.bin").open("wb") as ids_file, (folder / f"{split}.marks").open("wb") as marks_file:
         for window in pack([len(conversations[i][0]) for i in order], width):
-            chosen = [conversations[order[i]] for i in window]
-            ids, mask = (np.concatenate([pair[part] for pair in chosen]) for part in (0, 1))
-            mask[np.cumsum([0, *(len(pair[0]) for pair in chosen[:-1])])] = 0  # nothing foretells a first token
-            learnt += int(mask.sum())
-            padding = (0, width - len(ids))  # id 0, never a target, and nothing that counts comes after it
-            ids_file.write(np.pad(ids, padding).tobytes())
-            mask_file.write(np.pad(mask, padding).tobytes())
+            ids, marks = _window([conversations[order[i]] for i in window], width)
+            learnt += int((marks & LEARNT).sum())
+            ids_file.write(ids.tobytes())
+            marks_file.write(marks.tobytes())
     return learnt
+
+
+def _window(conversations: list[tuple[Ids, Ids]], width: int) -> tuple[Ids, Ids]:
+    """Ids and marks of conversations end to end; padding is id 0, never a target, and a text of its own."""
+    ids = np.zeros(width, dtype=conversations[0][0].dtype)
+    marks = np.zeros(width, dtype=np.uint8)
+    end = 0
+    for its_ids, its_mask in conversations:
+        begin, end = end, end + len(its_ids)
+        ids[begin:end] = its_ids
+        marks[begin:end] = its_mask * LEARNT
+        marks[begin] = BEGINS  # and not learnt: nothing foretells a first token
+    marks[end : end + 1] = BEGINS
+    return ids, marks
 
 
 def pack(lengths: list[int], width: int) -> Iterator[list[int]]:

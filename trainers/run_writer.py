@@ -23,7 +23,7 @@ import psutil
 from engine.errors import UserError
 from engine.records import Record
 from trainers.durable_files import replace_file, sweep
-from trainers.run_directory import MetricsRow, RunDirectory, RunState, RunStatus, SampleRow, Wish
+from trainers.run_directory import MetricsRow, RunDirectory, RunState, SampleRow, Wish
 
 T = TypeVar("T", MetricsRow, SampleRow)
 _SECONDS_BETWEEN_STATUSES = 1.0
@@ -35,8 +35,14 @@ class RunWriter:
 
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
-        self.status = RunStatus(
-            state="starting", pid=os.getpid(), process_started=psutil.Process().create_time(), updated=time.time()
+        # What earlier sittings reached stays on show until this one has numbers of its own.
+        self.status = msgspec.structs.replace(
+            run.status(),
+            state="starting",
+            pid=os.getpid(),
+            process_started=psutil.Process().create_time(),
+            error="",
+            seconds_left=None,
         )
         self._written = 0.0
 

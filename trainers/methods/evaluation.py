@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from engine.tokenizers import Tokenizer
 from trainers.corpora import IGNORED, Windows
-from trainers.methods.method import to_device
+from trainers.methods.method import Batch, tensors
 
-_TOKENS_AT_ONCE = 8192
-_LOGITS_AT_ONCE = 1 << 25  # numbers; 128 MB in float32
+# Tokens in one forward pass. On a CPU more is slower, since the activations no longer fit into its caches.
+_TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
+_LOGITS_AT_ONCE = 1 << 27  # numbers; 512 MB in float32
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def evaluate(
     chosen = np.arange(count)
     if 0 < max_windows < count:
         chosen = np.linspace(0, count - 1, max_windows).astype(np.int64)
-    batch_size = _batch_size(windows, len(sizes))
+    batch_size = _batch_size(windows, len(sizes), device)
     sizes = sizes.to(device)
     totals = torch.zeros(4, dtype=torch.float64, device=device)  # nats, right guesses, targets, bytes
     was_training = model.training
@@ -65,9 +66,9 @@ def evaluate(
         for start in range(0, len(chosen), batch_size):
             if is_cancelled():
                 return None
-            inputs, targets = windows.at(chosen[start : start + batch_size])
+            batch = Batch(*tensors(windows.at(chosen[start : start + batch_size]), device), 1.0)
             with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-                totals += _totals(model, to_device(inputs, device), to_device(targets, device), sizes)
+                totals += _totals(model, batch, sizes)
     finally:
         model.train(was_training)
     nats, right, tokens, size = totals.tolist()
@@ -80,9 +81,9 @@ def evaluate(
     )
 
 
-def _totals(model: nn.Module, inputs: Tensor, targets: Tensor, sizes: Tensor) -> Tensor:
-    logits = model(inputs).flatten(0, 1)  # (B T, V)
-    targets = targets.flatten()  # (B T)
+def _totals(model: nn.Module, batch: Batch, sizes: Tensor) -> Tensor:
+    logits = model(batch.inputs, segments=batch.segments).flatten(0, 1)  # (B T, V)
+    targets = batch.targets.flatten()  # (B T)
     nats = F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="none").double().sum()
     counts = targets != IGNORED
     right = (logits.argmax(dim=-1) == targets).sum()  # IGNORED is never a guess
@@ -90,6 +91,6 @@ def _totals(model: nn.Module, inputs: Tensor, targets: Tensor, sizes: Tensor) ->
     return torch.stack([nats, right.double(), counts.sum().double(), size.double()])
 
 
-def _batch_size(windows: Windows, vocab_size: int) -> int:
-    length = windows.at(np.array([0]))[0].shape[1]
-    return max(1, min(_TOKENS_AT_ONCE, _LOGITS_AT_ONCE // vocab_size) // length)
+def _batch_size(windows: Windows, vocab_size: int, device: torch.device) -> int:
+    length = windows.at(np.array([0])).inputs.shape[1]
+    return max(1, min(_TOKENS_AT_ONCE[device.type], _LOGITS_AT_ONCE // vocab_size) // length)

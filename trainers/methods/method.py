@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainers.config import TrainingConfig
-from trainers.corpora import IGNORED, Ids, Windows
+from trainers.corpora import IGNORED, Ids, Sequences, Windows
 
 
 class Batch(NamedTuple):
@@ -24,6 +24,7 @@ class Batch(NamedTuple):
 
     inputs: Tensor  # (B, T)
     targets: Tensor  # (B, T), IGNORED where no loss is taken
+    segments: Tensor | None  # (B, T), texts that share a row
     share: float  # of the step's targets that stand in this batch, so that uneven batches weigh right
 
 
@@ -43,15 +44,21 @@ class TrainingMethod(Protocol):
 
 def micro_batches(windows: Windows, config: TrainingConfig, step: int, device: torch.device) -> list[Batch]:
     """The step's batch, cut into pieces that fit into memory."""
-    inputs, targets = windows.batch(config.batch_size, config.seed, step)
+    whole = windows.batch(config.batch_size, config.seed, step)
     size = config.micro_batch_size or config.batch_size
-    total = max(1, int((targets != IGNORED).sum()))
+    total = max(1, int((whole.targets != IGNORED).sum()))
     batches = []
     for start in range(0, config.batch_size, size):
-        part = slice(start, start + size)
-        count = int((targets[part] != IGNORED).sum())
-        batches.append(Batch(to_device(inputs[part], device), to_device(targets[part], device), count / total))
+        part = Sequences(*(None if ids is None else ids[start : start + size] for ids in whole))
+        share = int((part.targets != IGNORED).sum()) / total
+        batches.append(Batch(*tensors(part, device), share))
     return batches
+
+
+def tensors(sequences: Sequences, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, targets and segments where the model is."""
+    segments = None if sequences.segments is None else to_device(sequences.segments, device)
+    return to_device(sequences.inputs, device), to_device(sequences.targets, device), segments
 
 
 def to_device(ids: Ids, device: torch.device) -> Tensor:
@@ -62,5 +69,5 @@ def to_device(ids: Ids, device: torch.device) -> Tensor:
 
 def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
     """Mean cross-entropy over the batch's targets in nats, times the batch's share of the step."""
-    logits = model(batch.inputs)  # (B, T, V)
+    logits = model(batch.inputs, segments=batch.segments)  # (B, T, V)
     return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED) * batch.share

@@ -1,0 +1,224 @@
+"""Starting runs and telling them what is wished, for the app and the command line. Torch-free.
+
+    run = start_run(config, runs_path())      # checks first, then a detached process; returns at once
+    stop_run(run); resume_run(run, max_steps=5000); delete_run(run)
+
+A run is a process of its own session: it survives the app, the terminal and the SSH connection.
+The one rule: a run is told something through its control files only, never through a pipe or a parent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from datetime import date
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.model_library import absolute_reference
+from engine.paths import private_directory
+from trainers.config import TrainingConfig
+from trainers.datasets import DataReport, inspect
+from trainers.durable_files import delete_directory, replace_file
+from trainers.run_directory import RunDirectory, RunState, RunStatus, check_run_name
+from trainers.run_writer import is_owned
+
+_ACTIVE: tuple[RunState, ...] = ("starting", "running", "paused")
+_ROWS_LOOKED_AT = 1000  # before a run starts; the run itself reads all
+_TOO_COMMON = ("input", "data", "train", "dataset", "text", "index", "output")
+
+
+def start_run(config: TrainingConfig, runs_path: Path, name: str | None = None) -> RunDirectory:
+    """Make the run's directory and start its process.
+
+    Raises:
+        UserError: when the data cannot be used, the name is taken, or a setting does not fit; nothing is made then.
+    """
+    config = with_absolute_paths(config)
+    check_data(config)
+    private_directory(runs_path)
+    run = RunDirectory(_new_directory(runs_path, name, config))
+    status = RunStatus(state="starting", stage="starting", max_steps=config.max_steps, updated=time.time())
+    replace_file(run.path / "status.json", status.to_json())
+    replace_file(run.path / "config.json", config.to_json())
+    _spawn(run)
+    return run
+
+
+def check_data(config: TrainingConfig) -> DataReport:
+    """Look at the beginning of a run's data.
+
+    Raises:
+        UserError: when there is none, nothing in it can be used, or it is of the wrong kind for the method.
+    """
+    if not config.dataset:
+        raise UserError("No data is named. Give a text file, a JSON lines file or a folder to learn from.")
+    report = inspect(Path(config.dataset), limit=_ROWS_LOOKED_AT if config.method == "fine_tuning" else 1)
+    if report.characters == 0 and report.complete:
+        first = f" Line {report.rejected[0].line}: {report.rejected[0].reason}." if report.rejected else ""
+        raise UserError(f"{config.dataset}: there is nothing in it to learn from.{first}")
+    if config.method == "fine_tuning" and not report.has_conversations:
+        raise UserError(
+            f"{config.dataset}: fine-tuning learns answers and needs conversations; this is {_words(report)}. "
+            'Set method = "pretraining" for it.'
+        )
+    if config.validation_dataset:
+        inspect(Path(config.validation_dataset), limit=1)
+    return report
+
+
+def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
+    """The same configuration for a process in another folder."""
+    changes = {
+        name: str(Path(value).expanduser().absolute())
+        for name in ("dataset", "validation_dataset")
+        if (value := getattr(config, name))
+    }
+    for name in ("base_model", "tokenizer"):
+        changes[name] = absolute_reference(getattr(config, name))
+    return config.with_changes("config", **changes)
+
+
+def stop_run(run: RunDirectory) -> None:
+    """Ask a run to save and end.
+
+    Raises:
+        UserError: when it is not running.
+    """
+    _require_active(run)
+    run.wish("stop")
+
+
+def pause_run(run: RunDirectory) -> None:
+    """Ask a run to save and wait.
+
+    Raises:
+        UserError: when it is not running.
+    """
+    _require_active(run)
+    run.wish("pause")
+
+
+def save_run(run: RunDirectory) -> None:
+    """Ask a run for a checkpoint now.
+
+    Raises:
+        UserError: when it is not running.
+    """
+    _require_active(run)
+    run.wish("save")
+
+
+def resume_run(run: RunDirectory, max_steps: int | None = None) -> None:
+    """Let a paused run go on, or start a stopped, failed, crashed or finished one again from its last checkpoint.
+
+    Raises:
+        UserError: when it is running, or has nothing left to do.
+    """
+    status = run.status()
+    if is_owned(run.path):
+        if max_steps is not None:
+            raise UserError(f"The run '{run.name}' is going on; stop it before changing max_steps.")
+        if not run.has_wish("pause"):
+            raise UserError(f"The run '{run.name}' is running already.")
+        run.withdraw("pause")
+        return
+    config = run.config()
+    if max_steps is not None:
+        if max_steps < status.step:
+            raise UserError(f"The run '{run.name}' has done {status.step} steps; max_steps cannot be less.")
+        config = config.with_changes("max_steps", max_steps=max_steps)
+        replace_file(run.path / "config.json", config.to_json())
+    if status.state == "finished" and status.step >= config.max_steps:
+        raise UserError(f"The run '{run.name}' is finished. To go on, resume it with more max_steps.")
+    for wish in ("stop", "pause", "save"):
+        run.withdraw(wish)
+    status = status.with_changes("status", state="starting", pid=0, error="", updated=time.time())
+    replace_file(run.path / "status.json", status.to_json())
+    _spawn(run)
+
+
+def delete_run(run: RunDirectory) -> None:
+    """Delete a run with its checkpoints.
+
+    Raises:
+        UserError: when it is still running.
+    """
+    if is_owned(run.path) or run.status().state in _ACTIVE:
+        raise UserError(f"The run '{run.name}' is going on. Stop it before deleting it.")
+    delete_directory(run.path)
+
+
+def wait_for_end(run: RunDirectory, seconds: float) -> RunStatus:
+    """The status once the run's process is no longer active, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while (status := run.status()).state in _ACTIVE and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return status
+
+
+def suggested_name(config: TrainingConfig) -> str:
+    """A name for a run, from its data and today's date: "shakespeare-2026-11-20"."""
+    path = Path(config.dataset)
+    stem = path.name.split(".")[0]
+    if stem.lower() in _TOO_COMMON and path.absolute().parent.name:
+        stem = path.absolute().parent.name
+    words = re.sub(r"[^A-Za-z0-9]+", "-", stem).strip("-").lower()[:40]
+    return f"{words or 'run'}-{date.today().isoformat()}"
+
+
+def _new_directory(runs_path: Path, name: str | None, config: TrainingConfig) -> Path:
+    if name is not None:
+        path = runs_path / check_run_name(name)
+        if not _make(path):
+            raise UserError(f"There is a run '{name}' already. Choose another name, or delete that run first.")
+        return path
+    base = suggested_name(config)
+    number = 1
+    while not _make(path := runs_path / (base if number == 1 else f"{base}-{number}")):
+        number += 1
+    return path
+
+
+def _make(path: Path) -> bool:
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise UserError(f"{path}: the run's folder cannot be made ({error.strerror}).") from None
+    return True
+
+
+def _spawn(run: RunDirectory) -> None:
+    """Start `python -m trainers RUN_DIR`, detached: own session, no terminal, everything it prints in log.txt."""
+    code = str(Path(__file__).resolve().parent.parent)
+    paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    with run.log_path.open("ab") as log:
+        process = subprocess.Popen(
+            # -P: a folder named "engine" or "trainers" where the process runs must not be taken for ours.
+            [sys.executable, "-P", "-m", "trainers", str(run.path)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=run.path,
+            env=environment,
+            start_new_session=True,
+        )
+    # When it ends before us somebody has to take note, or it stays in the process table as a zombie.
+    threading.Thread(target=process.wait, name=f"wait for {run.name}", daemon=True).start()
+
+
+def _require_active(run: RunDirectory) -> None:
+    state = run.status().state
+    if state not in _ACTIVE:
+        raise UserError(f"The run '{run.name}' is not running; it is {state}.")
+
+
+def _words(report: DataReport) -> str:
+    return "plain text" if report.format == "plain_text" else f"data of the kind '{report.format}'"
