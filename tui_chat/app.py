@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -21,6 +22,7 @@ from tui_chat.config import LoadedConfig
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, process_engines
 from tui_chat.screens.chat import ChatScreen
+from tui_chat.text import visible
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -40,11 +42,12 @@ class TuiChatApp(App[None]):
     TITLE = "tui-chat"
     CSS_PATH = "app.tcss"
     DEFAULT_MODE = "chat"
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-tall")]
     COMMANDS = App.COMMANDS | {_poem_provider}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help"),
         Binding("f2", "settings", "Settings", id="app.settings", show=False),
-        Binding("f3", "switch_modes", "Training", id="app.training", tooltip="Chat or training"),
+        Binding("f3", "switch_modes", "Training", id="app.training", tooltip="Chat or training", show=False),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
     ]
 
@@ -113,6 +116,18 @@ class TuiChatApp(App[None]):
         self.loaded = event.loaded
         self.chat.take_config(event.loaded.config)
         self.set_keymap(dict(event.loaded.config.keys))
+
+    # ---- pasting
+
+    @property
+    def clipboard(self) -> str:
+        """What Ctrl+V inserts: what was copied, control characters made visible."""
+        return visible(super().clipboard)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Paste):  # what is shown in a field is what is sent
+            event.text = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         from tui_chat.commands import commands_of  # here: when the palette is opened

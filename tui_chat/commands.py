@@ -42,9 +42,9 @@ def commands_of(app: TuiChatApp) -> Iterator[SystemCommand]:
         _on_chat(app, chat.action_pane_settings),
     )
     yield SystemCommand(
-        "Again", "Another reply to the last message", _on_chat(app, chat.pane.action_regenerate)
+        "Regenerate reply", "Another reply to the last message", _on_chat(app, chat.pane.action_regenerate)
     )
-    yield SystemCommand("Stop", "Stop the reply and keep its text", _on_chat(app, chat.pane.stop))
+    yield SystemCommand("Stop reply", "Stop the reply and keep its text", _on_chat(app, chat.pane.stop))
     yield SystemCommand(
         "Copy reply", "Send the last reply to the clipboard", _on_chat(app, chat.action_copy_reply)
     )

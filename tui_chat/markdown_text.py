@@ -10,6 +10,7 @@ The one rule: text goes through `visible` after Markdown has decoded entities, s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ _PARSER.disable(["html_block", "html_inline"])
 _HIGHLIGHT_AT_MOST = 20_000  # characters of one code block; a longer one is shown in one colour
 _DEEPEST = 20  # nested quotes and lists
 
+_HANGING = re.compile(r" *(?:(?:[•◦▎]|\d{1,9}\.) )+")  # what `_list` and quotes put before a line
 _INLINE_STYLES = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline"}
 _HEADING_STYLES = {"h1": "bold underline $text-primary", "h2": "bold $text-primary"}
 _QUIET = "dim"
@@ -74,6 +76,23 @@ class GrowingMarkdown:
             lines = self._tail.splitlines(keepends=True)
             self._tail = "".join(lines[blocks[-1].first_line :])
         return _merged([*self._settled, *(block.segment for block in blocks[-1:])])
+
+
+def hanging(content: Content, width: int) -> Content:
+    """`content` with the lines of lists and quotes wrapped to `width` cells, and indented where they go on."""
+    lines = content.split("\n", allow_blank=True)
+    if not any(line.cell_length > width and _HANGING.match(line.plain) for line in lines):
+        return content
+    return Content("\n").join([part for line in lines for part in _hung(line, width)])
+
+
+def _hung(line: Content, width: int) -> list[Content]:
+    mark = _HANGING.match(line.plain)
+    if mark is None or line.cell_length <= width or width - mark.end() < 8:
+        return [line]
+    rest = Content("".join("▎" if character == "▎" else " " for character in mark[0])).stylize(_QUIET)
+    parts = line[mark.end() :].wrap(width - mark.end())
+    return [Content.assemble(rest if n else line[: mark.end()], part) for n, part in enumerate(parts)]
 
 
 def _blocks(text: str) -> list[_Block]:

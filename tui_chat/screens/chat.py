@@ -30,7 +30,7 @@ from tui_chat.widgets.conversation_list import ConversationList
 from tui_chat.widgets.message_view import MessageView
 
 MOST_PANES = 4
-_NARROWEST_PANE = 36  # cells
+_NARROWEST_PANE = 42  # cells
 _NARROW_SCREEN = 100  # below it the list lies over the chat, and only when asked for
 _TWICE_SECONDS = 2.0
 
@@ -45,7 +45,7 @@ class ChatScreen(Screen[None]):
         Binding("ctrl+n", "new_chat", "New chat", id="chat.new"),
         Binding("ctrl+o", "choose_model", "Model", id="chat.model", tooltip="Choose the model of this pane"),
         Binding("ctrl+t", "new_pane", "New pane", id="chat.new_pane", tooltip="A pane beside this one"),
-        Binding("f8,alt+w", "close_pane", "Close pane", id="chat.close_pane"),
+        Binding("f8,alt+w", "close_pane", "Close pane", id="chat.close_pane", show=False),
         Binding(
             "f6,ctrl+pagedown,alt+right",
             "next_pane(1)",
@@ -254,7 +254,9 @@ class ChatScreen(Screen[None]):
         self._list.focus_search()
 
     def _show_open_conversations(self) -> None:
-        self._list.show_open({p.session.conversation.id for p in self._panes if p.session.conversation})
+        open_ones = {pane.session.conversation.id for pane in self._panes if pane.session.conversation}
+        current = self.pane.session.conversation
+        self._list.show_open(open_ones, current.id if current else None)
 
     @on(ChatPane.ConversationChanged)
     def conversation_changed(self) -> None:

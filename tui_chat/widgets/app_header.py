@@ -6,6 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 _MODES = (("chat", "Chat"), ("training", "Training"))
+_SWITCH_KEY = "F3"
 
 
 class AppHeader(Static):
@@ -21,5 +22,5 @@ def _content(active: str) -> Content:
         if mode == active:
             tabs.append(Content.styled(f" {title} ", "bold $text-primary on $primary-muted"))
         else:  # our own words: the one place where an action may hide in a text
-            tabs.append(Content.from_markup(f"[@click=app.switch_mode('{mode}')] {title} [/]"))
+            tabs.append(Content.from_markup(f"[@click=app.switch_mode('{mode}')] {title} {_SWITCH_KEY} [/]"))
     return Content.assemble((" tui-chat ", "bold $text-accent"), " ", Content(" ").join(tabs))

@@ -110,7 +110,7 @@ class ChatPane(Vertical):
         if engine.model is None:
             return "cannot be loaded" if self._load_error else ""
         step = f"step {engine.model.step:,}" if engine.model.step is not None else ""
-        context = f"{engine.model.context_length:,} tokens of context" if engine.model.context_length else ""
+        context = f"context {engine.model.context_length:,}" if engine.model.context_length else ""
         return "  ·  ".join(part for part in (step, engine.model.device, context) if part)
 
     # ---- the conversation
@@ -242,10 +242,7 @@ class ChatPane(Vertical):
         self.refresh_title()
 
     async def action_stop(self) -> None:
-        if self.is_replying:
-            await self.stop()
-        else:
-            self.prompt.focus()
+        await self.stop()
 
     def action_regenerate(self) -> None:
         """Take the last reply back and ask for another."""
@@ -262,7 +259,7 @@ class ChatPane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
-            return self.is_replying or self.screen.focused is not self.prompt
+            return self.is_replying
         return True
 
     # ---- following

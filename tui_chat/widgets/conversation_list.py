@@ -65,6 +65,7 @@ class ConversationList(Vertical):
         self._search = Input(placeholder="Search all messages", compact=True, id="search")
         self._titles = Titles(markup=False, compact=True)
         self._open: set[int] = set()
+        self._current: int | None = None
         self._shown: list[Conversation] = []
 
     def compose(self) -> ComposeResult:
@@ -81,9 +82,9 @@ class ConversationList(Vertical):
         """Put the cursor on the list."""
         self._titles.focus()
 
-    def show_open(self, conversations: set[int]) -> None:
-        """Mark the conversations that are open in panes, and read the list anew."""
-        self._open = conversations
+    def show_open(self, conversations: set[int], current: int | None) -> None:
+        """Mark the conversations that are open in panes, the focused pane's above all, and read the list anew."""
+        self._open, self._current = conversations, current
         self.reload()
 
     @work(exclusive=True, group="conversations")
@@ -109,18 +110,21 @@ class ConversationList(Vertical):
             self._titles.clear_options()
             self._titles.add_options(options)
             ids = [str(talk.id) for talk in found]
-            if highlighted is not None and highlighted.id in ids:
+            if query.strip():
+                self._titles.highlighted = 0 if found else None
+            elif self._titles.has_focus and highlighted is not None and highlighted.id in ids:
                 self._titles.highlighted = ids.index(highlighted.id)
-            elif self._open and (here := [n for n, talk in enumerate(found) if talk.id in self._open]):
-                self._titles.highlighted = here[0]
+            elif str(self._current) in ids:
+                self._titles.highlighted = ids.index(str(self._current))
         nothing = "Nothing found." if query.strip() else "Your conversations will be listed here."
         self.query_one(".note", Static).update("" if found else nothing)
         self._shown = list(found)
 
     def _row(self, talk: Conversation, width: int, is_found: bool) -> Content:
-        mark = "● " if talk.id in self._open else "  "
+        mark = "● " if talk.id == self._current else "○ " if talk.id in self._open else "  "
         title = plain(one_line(talk.title, width - 2) or "Conversation")
-        below = one_line(talk.preview, width - 2) if is_found else ago(time.time() - talk.updated)
+        when = "" if is_found else f"{ago(time.time() - talk.updated)}  "
+        below = when + one_line(talk.preview, max(width - 2 - len(when), 8))
         return Content.assemble((mark, "$accent"), title, "\n  ", plain(below).stylize("dim"))
 
     @on(Input.Changed)
@@ -146,10 +150,7 @@ class ConversationList(Vertical):
 
 def ago(seconds: float) -> str:
     """Roughly how long ago something was."""
-    if seconds < 60:
-        return "just now"
-    for length, word in ((86400 * 7, "week"), (86400, "day"), (3600, "hour"), (60, "minute")):
+    for length, unit in ((86400 * 7, "w"), (86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= length:
-            count = int(seconds // length)
-            return f"{count} {word}{'s' if count != 1 else ''} ago"
-    return "just now"
+            return f"{int(seconds // length)} {unit}"
+    return "now"

@@ -22,10 +22,12 @@ from tui_chat.conversations import StoredMessage
 from tui_chat.text import one_line, plain
 
 if TYPE_CHECKING:
-    from tui_chat.markdown_text import Segment
+    from tui_chat.markdown_text import GrowingMarkdown, Segment
+    from tui_chat.widgets.prose import Prose
 
 _DRAW_SECONDS = 0.1
 _DRAW_SECONDS_AT_MOST = 0.5
+_TO_THE_PROMPT = 10**6
 _ENDINGS = {
     "max_new_tokens": "cut at the longest reply allowed",
     "context_full": "cut: the context is full",
@@ -40,6 +42,7 @@ class MessageView(Vertical, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy message", id="message.copy"),
         Binding("c", "copy_code", "Copy code", id="message.copy_code"),
+        Binding("escape", "leave", "Back", id="message.leave"),
         Binding("up,k", "move(-1)", "Message above", id="message.up", show=False),
         Binding("down,j", "move(1)", "Message below", id="message.down", show=False),
     ]
@@ -63,7 +66,7 @@ class MessageView(Vertical, can_focus=True):
         self.message = message
         self._show_statistics = show_statistics
         self._heading = Static(markup=False, classes="heading")
-        self._bodies: list[Static] = []
+        self._bodies: list[Prose] = []
         self._shown: list[Segment] = []
         self._pending = ""
         self._said: list[str] = []  # while growing
@@ -122,7 +125,7 @@ class MessageView(Vertical, can_focus=True):
                 self._bodies.append(_body(segment))
                 self.mount(self._bodies[place])
             elif segment != self._shown[place]:
-                self._bodies[place].update(segment.content)
+                self._bodies[place].show(segment.content)
                 self._bodies[place].set_class(segment.is_code, "code")
         for body in self._bodies[len(segments) :]:
             body.remove()
@@ -157,7 +160,9 @@ class MessageView(Vertical, can_focus=True):
         said_by = "You" if self.message.role == "user" else one_line(self.message.model_name, 40) or "Model"
         facts = [status] if status else self._facts()
         return Content.assemble(
-            plain(said_by).stylize("bold"),
+            plain(said_by).stylize(
+                "bold $text-primary" if self.message.role == "user" else "bold $text-accent"
+            ),
             plain("".join(f"  ·  {fact}" for fact in facts)).stylize("dim"),
         )
 
@@ -185,15 +190,20 @@ class MessageView(Vertical, can_focus=True):
     def action_copy_code(self) -> None:
         self.post_message(self.CopyRequested(self, code_only=True))
 
+    def action_leave(self) -> None:
+        self.post_message(self.MoveRequested(self, _TO_THE_PROMPT))
+
     def action_move(self, by: int) -> None:
         self.post_message(self.MoveRequested(self, by))
 
 
-def _growing_markdown():  # type: ignore[no-untyped-def]
+def _growing_markdown() -> GrowingMarkdown:
     from tui_chat.markdown_text import GrowingMarkdown  # here: not needed for the first paint
 
     return GrowingMarkdown()
 
 
-def _body(segment: Segment) -> Static:
-    return Static(segment.content, markup=False, classes="body code" if segment.is_code else "body")
+def _body(segment: Segment) -> Prose:
+    from tui_chat.widgets.prose import Prose  # here: it needs the Markdown parser
+
+    return Prose(segment.content, classes="body code" if segment.is_code else "body")

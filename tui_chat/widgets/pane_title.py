@@ -10,6 +10,7 @@ from textual.widgets import Static
 from tui_chat.text import one_line, plain
 
 _BAR_CELLS = 10
+_ROOM_FOR_SAMPLING = 64  # cells
 
 
 class PaneTitle(Horizontal):
@@ -23,6 +24,9 @@ class PaneTitle(Horizontal):
     def compose(self) -> ComposeResult:
         yield self._model
         yield self._sampling
+
+    def on_resize(self) -> None:
+        self._sampling.display = self.size.width >= _ROOM_FOR_SAMPLING
 
     def show(self, name: str, status: str, sampling: str, place: str = "") -> None:
         """`place` is "2/3" when there are several panes."""

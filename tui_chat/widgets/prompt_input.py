@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
@@ -27,12 +26,7 @@ class PromptInput(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "enter", "Send", id="prompt.send", show=False, priority=True),
         Binding(
-            "shift+enter,alt+enter,ctrl+j",
-            "other_enter",
-            "New line",
-            id="prompt.newline",
-            show=False,
-            priority=True,
+            "ctrl+j,shift+enter,alt+enter", "other_enter", "New line", id="prompt.newline", priority=True
         ),
         Binding("up", "earlier", "Earlier message", id="prompt.earlier", show=False),
         Binding("down", "later", "Later message", id="prompt.later", show=False),
@@ -89,15 +83,8 @@ class PromptInput(TextArea):
     def _fit(self) -> None:
         """Grow with the text."""
         lines = self.wrapped_document.height
-        self.styles.height = max(1, min(lines, _TALLEST))
+        self.styles.height = max(1, min(lines, _TALLEST)) + 2  # with its border
         self.show_vertical_scrollbar = lines > _TALLEST
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        # What is shown is what is sent: control characters become visible ones where they enter.
-        cleaned = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        await super()._on_paste(events.Paste(cleaned))
-        event.stop()
-        event.prevent_default()
 
     def action_enter(self) -> None:
         self._send() if self.enter_sends else self.insert("\n")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from tui_chat.conversations import StoredMessage
@@ -25,7 +26,13 @@ class Transcript(VerticalScroll, can_focus=False):
     def __init__(self, show_statistics: bool = True) -> None:
         super().__init__()
         self._show_statistics = show_statistics
+        self._messages = Vertical(
+            classes="messages"
+        )  # as tall as the pane at least: few messages stand below
         self._earlier: list[StoredMessage] = []  # not mounted yet
+
+    def compose(self) -> ComposeResult:
+        yield self._messages
 
     def on_mount(self) -> None:
         self.anchor()
@@ -42,22 +49,22 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def show(self, messages: Sequence[StoredMessage]) -> None:
         """Show a conversation from its end."""
-        await self.remove_children()
+        await self._messages.remove_children()
         self._earlier = list(messages[:-_AT_ONCE])
-        self.set_class(not messages, "-empty")
         async with self.batch():
             if messages:
-                await self.mount_all([*self._earlier_note(), *map(self._view, messages[-_AT_ONCE:])])
+                await self._messages.mount_all(
+                    [*self._earlier_note(), *map(self._view, messages[-_AT_ONCE:])]
+                )
             else:
-                await self.mount(Welcome())
+                await self._messages.mount(Welcome())
         self.anchor()
 
     async def add(self, message: StoredMessage) -> MessageView:
         """Show one more message."""
         view = self._view(message)
         await self.query(Welcome).remove()
-        self.remove_class("-empty")
-        await self.mount(view)
+        await self._messages.mount(view)
         self.anchor()
         return view
 
@@ -76,7 +83,7 @@ class Transcript(VerticalScroll, can_focus=False):
         more, self._earlier = self._earlier[-_AT_ONCE:], self._earlier[:-_AT_ONCE]
         first = self.views[0]
         await self.query(".earlier").remove()
-        await self.mount_all([*self._earlier_note(), *map(self._view, more)], before=first)
+        await self._messages.mount_all([*self._earlier_note(), *map(self._view, more)], before=first)
         self.release_anchor()
         self.scroll_to_widget(first, top=True, animate=False)
 

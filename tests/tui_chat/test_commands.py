@@ -1,0 +1,89 @@
+"""The palette: jokes, poems, and every other command."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.errors import UserError
+from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
+from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
+from tui_chat.commands import commands_of, tell
+from tui_chat.companions_in_chat import Companions
+
+
+async def test_a_joke_waits_for_why_also_while_no_model_is_loaded() -> None:
+    engines = FakeEngines()
+    engines("builtin", lambda loading: None).load_error = UserError("No model.")
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"joke")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: settled(app.chat.pane, 1))
+        for count in range(3, 12, 2):
+            if app.chat.pane._companions._joke is None:
+                break
+            await send(pilot, "who is there? why?")
+            await until(pilot, lambda: settled(app.chat.pane, count))  # noqa: B023
+        assert app.chat.pane._companions._joke is None
+        assert engines["builtin"].asked == []
+        assert all(message.content for message in app.chat.pane.session.messages)
+        await send(pilot, "and now?")
+        await until(pilot, lambda: engines["builtin"].asked)
+
+
+async def test_a_poem_asks_for_its_topic() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tell(app, "poem")
+        await until(pilot, lambda: settled(app.chat.pane, 1))
+        assert "about" in said(app.chat.pane)[0][1]
+        await send(pilot, "the sea")
+        await until(pilot, lambda: settled(app.chat.pane, 3))
+        assert "\n" in said(app.chat.pane)[2][1]
+
+
+async def test_poem_about_something_can_be_typed_into_the_palette() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"poem about [b]rain")
+        await until(pilot, lambda: "Poem about [b]rain" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: settled(app.chat.pane, 1))
+        assert len(said(app.chat.pane)[0][1].splitlines()) > 3
+
+
+@pytest.mark.parametrize("answer", ["anything", "surprise me", "never mind"])
+def test_a_poem_takes_any_answer_for_a_topic(answer: str) -> None:
+    companions = Companions()
+    companions.begin("poem")
+    assert companions.answer(answer)
+    assert companions.answer("hello") is None
+
+
+async def test_every_command_can_be_run() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        titles = {command.title for command in commands_of(app)}
+        assert {"Joke", "Poem", "Quit", "New chat", "Choose model", "Training", "New run", "Theme"} <= titles
+        for command in commands_of(app):
+            if command.title in ("Quit", "Screenshot", "Training", "New run", "Chat"):
+                continue
+            result = command.callback()
+            if hasattr(result, "__await__"):
+                await result
+            await pilot.pause(0.05)
+            while len(app.screen_stack) > 1:
+                app.pop_screen()
+                await pilot.pause()
+        assert app.is_running
+
+
+async def test_every_key_has_an_id_so_that_it_can_be_changed() -> None:
+    app = fake_app(settings="")
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        for owner in (app, app.chat, app.chat.pane, app.chat.pane.prompt):
+            ours = type(owner).__dict__["BINDINGS"]
+            assert [binding.key for binding in ours if not binding.id] == []

@@ -1,0 +1,224 @@
+"""Panes beside each other, the list of conversations, and the dialogs."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Input, OptionList, Static
+
+from engine import model_library
+from engine.model_card import ModelCard
+from engine.model_library import ModelEntry
+from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
+from tests.tui_chat.test_chat_screen import screen_text, send, settled
+from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.screens import model_picker
+from tui_chat.widgets.conversation_list import ConversationList
+
+
+def shown_panes(app) -> list[int]:  # type: ignore[no-untyped-def]
+    return [place for place, pane in enumerate(app.chat.panes) if pane.display]
+
+
+async def test_panes_have_their_own_model_and_conversation_and_share_an_engine_per_model() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await send(pilot, "left")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: len(app.chat.panes) == 2)
+        await send(pilot, "right")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert list(engines) == ["builtin"]
+        assert [pane.session.messages[0].content for pane in app.chat.panes] == ["left", "right"]
+        await app.chat_with("run:tiny@latest")
+        assert [pane.settings.model for pane in app.chat.panes] == ["builtin", "builtin", "run:tiny@latest"]
+        await send(pilot, "third")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert engines["run:tiny@latest"].asked[0][0].content == "third"
+
+
+async def test_an_engine_that_no_pane_uses_is_closed() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(200, 60)) as pilot:
+        await send(pilot, "hi")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await app.chat_with("run:tiny")
+        assert len(app.chat.panes) == 2
+        await pilot.press("f8")
+        await until(pilot, lambda: engines["run:tiny"].closed == 1)
+        assert engines["builtin"].closed == 0
+
+
+async def test_at_most_four_panes_and_the_focused_one_is_always_shown() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for count in (2, 3, 4, 4):
+            await pilot.press("ctrl+t")
+            await until(pilot, lambda: len(app.chat.panes) == count)  # noqa: B023
+            await pilot.pause()
+        assert shown_panes(app) == [3]
+        await pilot.press("f6")
+        await pilot.pause()
+        assert shown_panes(app) == [0]
+        assert "1/4" in screen_text(app)
+        await pilot.press("alt+3")
+        await pilot.pause()
+        assert shown_panes(app) == [2]
+        await pilot.resize_terminal(200, 60)
+        await pilot.pause(0.1)
+        assert shown_panes(app) == [0, 1, 2, 3]
+
+
+async def test_closing_the_last_pane_empties_it() -> None:
+    app = fake_app()
+    async with app.run_test() as pilot:
+        await send(pilot, "hi")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await app.chat.close_pane()
+        assert len(app.chat.panes) == 1
+        assert app.chat.pane.session.messages == []
+
+
+async def test_the_list_is_hidden_on_a_narrow_screen_until_it_is_asked_for() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        listed = app.chat.query_one(ConversationList)
+        assert not listed.display
+        await pilot.press("ctrl+b")
+        assert listed.display
+        assert app.focused is not None
+        assert app.focused is not app.chat.pane.prompt
+        await pilot.press("ctrl+b")
+        assert not listed.display
+        assert app.focused is app.chat.pane.prompt
+
+
+def library() -> Conversations:
+    conversations = Conversations.in_memory()
+    for title, text in (("Tea", "Camellia grows in Fujian"), ("Cats", "Miso sleeps"), ("Vim", "type :q")):
+        talk = conversations.create(title, "builtin")
+        conversations.add(StoredMessage(0, talk.id, "user", text))
+    return conversations
+
+
+async def test_search_as_one_types_finds_words_in_all_messages_and_enter_opens() -> None:
+    app = fake_app(conversations=library())
+    async with app.run_test(size=(120, 40)) as pilot:
+        titles = app.chat.query_one(OptionList)
+        await until(pilot, lambda: titles.option_count == 3)
+        await pilot.press("ctrl+f", *"fuj")
+        await until(pilot, lambda: titles.option_count == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chat.pane.session.messages)
+        assert app.chat.pane.session.messages[0].content == "Camellia grows in Fujian"
+        await pilot.press("ctrl+f", *'"(AND')
+        await until(pilot, lambda: titles.option_count == 0)
+        assert "Nothing found" in screen_text(app)
+
+
+async def test_a_conversation_can_be_renamed_and_deleted_and_brought_back() -> None:
+    conversations = library()
+    app = fake_app(conversations=conversations)
+    async with app.run_test(size=(120, 40)) as pilot:
+        titles = app.chat.query_one(OptionList)
+        await until(pilot, lambda: titles.option_count == 3)
+        titles.focus()
+        await pilot.press("home", "r")
+        await until(pilot, lambda: isinstance(app.focused, Input) and app.screen is not app.chat)
+        app.screen.query_one(Input).value = "[b]Exit[/b] vim"
+        await pilot.press("enter")
+        await until(pilot, lambda: conversations.newest()[0].title == "[b]Exit[/b] vim")
+        await until(pilot, lambda: "[b]Exit[/b] vim" in screen_text(app))
+        await pilot.press("d")
+        await until(pilot, lambda: titles.option_count == 2)
+        await pilot.press("u")
+        await until(pilot, lambda: titles.option_count == 3)
+
+
+async def test_deleting_the_open_conversation_leaves_an_empty_pane() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await send(pilot, "hi")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        app.chat.action_delete_chat()
+        await until(pilot, lambda: app.chat.pane.session.messages == [])
+        assert "Good to see you" in screen_text(app)
+
+
+async def test_opening_a_conversation_that_is_open_goes_to_its_pane() -> None:
+    app = fake_app()
+    async with app.run_test(size=(200, 60)) as pilot:
+        await send(pilot, "left")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: len(app.chat.panes) == 2)
+        left = app.chat.panes[0].session.conversation
+        assert left is not None
+        app.chat.post_message(ConversationList.Opened(left.id))
+        await until(pilot, lambda: app.chat.pane is app.chat.panes[0])
+        assert app.chat.panes[1].session.messages == []
+
+
+async def test_settings_of_a_pane_are_checked_as_they_are_typed_and_used() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 50)) as pilot:
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: app.screen is not app.chat)
+        temperature = app.screen.query_one("#temperature", Input)
+        temperature.value = "99"
+        await pilot.pause()
+        assert "from 0 to 5" in str(app.screen.query_one("#temperature-note", Static).visual)
+        await pilot.press("ctrl+s")
+        assert app.screen is not app.chat
+        temperature.value = "0"
+        app.screen.query_one("#seed", Input).value = "7"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is app.chat)
+        assert app.chat.pane.settings.summary == "greedy"
+        await send(pilot, "hi")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert (engines["builtin"].settings[0].temperature, engines["builtin"].settings[0].seed) == (0.0, 7)
+
+
+async def test_a_conversation_goes_on_with_its_model_and_settings() -> None:
+    engines, conversations = FakeEngines(), Conversations.in_memory()
+    app = fake_app(engines, conversations)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.chat_with("run:tiny")
+        pane = app.chat.pane
+        await pane.change_settings(pane.settings.with_changes("test", system_prompt="Be brief."))
+        await send(pilot, "hi")
+        await until(pilot, lambda: settled(pane, 2))
+        assert [m.role for m in engines["run:tiny"].asked[0]] == ["system", "user"]
+        await pilot.press("ctrl+n")
+        await pane.change_settings(app.chat.default_settings)
+        await pane.open(conversations.newest()[0])
+        assert (pane.settings.model, pane.settings.system_prompt) == ("run:tiny", "Be brief.")
+
+
+ENTRIES = [
+    ModelEntry(reference="builtin", card=ModelCard(name="tui-chat friend", num_parameters=6_300_000)),
+    ModelEntry(reference="run:poet", card=ModelCard(name="poet [/] x", step=1500, val_loss=1.91)),
+    ModelEntry(reference="hf:gpt2", card=ModelCard(name="gpt2"), problem="[@click=app.quit]broken[/]"),
+]
+
+
+async def test_a_model_is_chosen_from_the_list_or_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_picker, "list_models", lambda: ENTRIES)
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "poet [/] x" in screen_text(app))
+        assert "[@click=app.quit]broken[/]" in screen_text(app)
+        assert "step 1,500" in screen_text(app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.chat.pane.settings.model == "run:poet")
+        await pilot.press("ctrl+o", *"hf:me/mine", "enter")
+        await until(pilot, lambda: app.chat.pane.settings.model == "hf:me/mine")
+        await pilot.press("ctrl+o", "escape")
+        assert app.chat.pane.settings.model == "hf:me/mine"
+    assert model_library.BUILTIN == "builtin"
+    assert FakeEngine().model is None
