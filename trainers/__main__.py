@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine.errors import UserError
 from trainers.config import TrainingConfig
 from trainers.run_directory import RunDirectory
 from trainers.run_writer import RunWriter, owned
+from trainers.wishes import Wishes
 
 logger = logging.getLogger("trainers")
 _NICENESS = 5  # the app and a chat beside the run stay quick
@@ -61,7 +61,9 @@ def _train(run: RunDirectory) -> int:
         logger.exception("the training process failed")
         if _is_out_of_memory(error):
             return _failed(writer, _OUT_OF_MEMORY)
-        return _failed(writer, f"Training failed unexpectedly ({type(error).__name__}); log.txt has the details.")
+        return _failed(
+            writer, f"Training failed unexpectedly ({type(error).__name__}); log.txt has the details."
+        )
     finally:
         run.withdraw("stop")
     return 0
@@ -74,24 +76,22 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
         UserError: when the run cannot start, go on or be saved.
     """
     # Signals first: importing torch takes a second in which somebody may press Ctrl+C.
-    signals = _StopSignals()
+    wishes = Wishes(run)
+    wishes.listen_to_signals()
     from trainers.methods.assembly import assemble
     from trainers.methods.checkpointing import find_checkpoint, restore
-    from trainers.methods.loop import StopAsked, TrainingLoop
+    from trainers.methods.loop import TrainingLoop
     from trainers.methods.optimizer import FlatAdamW
 
-    stop = StopAsked(writer)
-    signals.tell(stop)
-
     def progress(stage: str) -> None:
-        if stop():
+        if wishes.stop_is_wished():
             raise _StoppedEarlyError
         writer.report(stage=stage)
 
     checkpoint = find_checkpoint(run)
     parts = assemble(config, run.path / "tokens", checkpoint, progress)
     optimizer = FlatAdamW(parts.model, config)
-    loop = TrainingLoop(parts, optimizer, writer, stop)
+    loop = TrainingLoop(parts, optimizer, writer, wishes)
     if checkpoint is not None:
         state = restore(checkpoint, parts, optimizer)
         loop.continue_from(state)
@@ -104,27 +104,6 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
         precision=parts.precision,
     )
     loop.run()
-
-
-class _StopSignals:
-    """SIGTERM, SIGINT and SIGHUP become a wish to stop."""
-
-    def __init__(self) -> None:
-        self._stop: object | None = None
-        self._early = False
-        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), self._received)
-
-    def tell(self, stop: object) -> None:
-        self._stop = stop
-        if self._early:
-            stop.by_signal = True  # type: ignore[attr-defined]
-
-    def _received(self, number: int, frame: object) -> None:
-        self._early = True
-        if self._stop is not None:
-            self._stop.by_signal = True  # type: ignore[attr-defined]
 
 
 def _failed(writer: RunWriter, sentence: str) -> int:
@@ -141,7 +120,11 @@ _OUT_OF_MEMORY = (
 
 def _is_out_of_memory(error: Exception) -> bool:
     words = str(error)
-    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in words or "out of memory" in words
+    return (
+        type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in words
+        or "out of memory" in words
+    )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,9 @@ class Sequences(NamedTuple):
 
     inputs: Ids  # (B, T)
     targets: Ids  # (B, T); may be `IGNORED`
-    segments: Ids | None = None  # (B, T), the number of the conversation within its row; None = one text per row
+    segments: Ids | None = (
+        None  # (B, T), the number of the conversation within its row; None = one text per row
+    )
 
 
 class Windows(Protocol):

@@ -274,7 +274,10 @@ def _write_packed(
     order = np.random.default_rng((config.seed, 0x9ACC)).permutation(len(conversations))
     width = config.context_length + 1
     learnt = 0
-    with (folder / f"{split}.bin").open("wb") as ids_file, (folder / f"{split}.marks").open("wb") as marks_file:
+    with (
+        (folder / f"{split}.bin").open("wb") as ids_file,
+        (folder / f"{split}.marks").open("wb") as marks_file,
+    ):
         for window in pack([len(conversations[i][0]) for i in order], width):
             ids, marks = _window([conversations[order[i]] for i in window], width)
             learnt += int((marks & LEARNT).sum())

@@ -47,7 +47,9 @@ def data_files(path: Path) -> list[Path]:
     found = sorted(file for file in path.rglob("*") if _is_data(file) and not _is_hidden(file, path))
     if not found:
         wanted = ", ".join(TEXT_SUFFIXES[:2] + ROW_SUFFIXES)
-        raise UserError(f"{path}: there is no data file in this folder. Wanted: {wanted}, also packed as .gz or .xz.")
+        raise UserError(
+            f"{path}: there is no data file in this folder. Wanted: {wanted}, also packed as .gz or .xz."
+        )
     return found
 
 
@@ -65,9 +67,11 @@ def holds_rows(path: Path) -> bool:
     if suffix in TEXT_SUFFIXES:
         return False
     if b"\0" in head:
-        raise UserError(f"{path}: this is not a text file. Plain text, JSON or JSON lines in UTF-8 is wanted.")
+        raise UserError(
+            f"{path}: this is not a text file. Plain text, JSON or JSON lines in UTF-8 is wanted."
+        )
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return start.startswith((b'{"', b'[{', b"{\n", b"[\n"))
+    return start.startswith((b'{"', b"[{", b"{\n", b"[\n"))
 
 
 def open_data(path: Path) -> IO[bytes]:
@@ -190,13 +194,16 @@ def _whole_text(path: Path) -> str:
         data = _read(file, ARRAY_LIMIT + 1, path)
     if len(data) > ARRAY_LIMIT:
         raise UserError(
-            f"{path}: a JSON array of more than {ARRAY_LIMIT >> 30} GB does not fit into memory. Turn it into JSON lines."
+            f"{path}: a JSON array of more than {ARRAY_LIMIT >> 30} GB does not fit into memory. "
+            "Turn it into JSON lines."
         )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: this is not UTF-8. Save the file as UTF-8 and try again.") from None
+        raise UserError(
+            f"{path}, line {line}: this is not UTF-8. Save the file as UTF-8 and try again."
+        ) from None
 
 
 def _is_array(path: Path) -> bool:

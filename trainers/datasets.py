@@ -68,7 +68,9 @@ def is_plain_text(path: Path) -> bool:
     """
     kinds = {holds_rows(file) for file in data_files(path)}
     if len(kinds) == 2:
-        raise UserError(f"{path}: this folder mixes plain text with JSON rows. Keep them in folders of their own.")
+        raise UserError(
+            f"{path}: this folder mixes plain text with JSON rows. Keep them in folders of their own."
+        )
     return kinds == {False}
 
 

@@ -101,7 +101,7 @@ def rename(old: Path, new: Path) -> None:
     """Rename, replacing a file that is there."""
     for last in [False] * (_RENAME_TRIES - 1) + [True]:
         try:
-            os.replace(old, new)
+            old.replace(new)
             return
         except PermissionError:
             if last or sys.platform != "win32":

@@ -56,7 +56,10 @@ def check_data(config: TrainingConfig) -> DataReport:
         UserError: when there is none, nothing in it can be used, or it is of the wrong kind for the method.
     """
     if not config.dataset:
-        raise UserError("No data is named. Give a text file, a JSON lines file or a folder to learn from.")
+        raise UserError(
+            "No data is named. Set dataset to a text file, a JSON lines file or a folder to learn from "
+            "(--set dataset=FILE)."
+        )
     report = inspect(Path(config.dataset), limit=_ROWS_LOOKED_AT if config.method == "fine_tuning" else 1)
     if report.characters == 0 and report.complete:
         first = f" Line {report.rejected[0].line}: {report.rejected[0].reason}." if report.rejected else ""
@@ -175,7 +178,9 @@ def _new_directory(runs_path: Path, name: str | None, config: TrainingConfig) ->
     if name is not None:
         path = runs_path / check_run_name(name)
         if not _make(path):
-            raise UserError(f"There is a run '{name}' already. Choose another name, or delete that run first.")
+            raise UserError(
+                f"There is a run '{name}' already. Choose another name, or delete that run first."
+            )
         return path
     base = suggested_name(config)
     number = 1

@@ -96,7 +96,9 @@ def _from_messages(row: dict[str, Any]) -> list[ChatMessage]:
 
 def _from_sharegpt(row: dict[str, Any]) -> list[ChatMessage]:
     turns = _turns(row["conversations"], "conversations", "from", "value")
-    instructions = [row[key] for key in ("system", "tools") if isinstance(row.get(key), str) and row[key].strip()]
+    instructions = [
+        row[key] for key in ("system", "tools") if isinstance(row.get(key), str) and row[key].strip()
+    ]
     if instructions and turns and turns[0].role == "system":
         instructions.insert(0, turns.pop(0).content)
     return ([system("\n".join(instructions))] if instructions else []) + turns
@@ -114,7 +116,10 @@ def _from_alpaca(row: dict[str, Any]) -> list[ChatMessage]:
 def _from_prompt_completion(row: dict[str, Any]) -> list[ChatMessage]:
     prompt, completion = row["prompt"], row["completion"]
     if isinstance(prompt, list) or isinstance(completion, list):
-        turns = [_turns(part, name, "role", "content") for part, name in ((prompt, "prompt"), (completion, "completion"))]
+        turns = [
+            _turns(part, name, "role", "content")
+            for part, name in ((prompt, "prompt"), (completion, "completion"))
+        ]
         return turns[0] + turns[1]
     return [user(_string(prompt, "prompt")), assistant(_string(completion, "completion"))]
 
@@ -209,5 +214,12 @@ def _string(value: object, place: str) -> str:
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+    }
     return kinds.get(type(value), "null" if value is None else type(value).__name__)

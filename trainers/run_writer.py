@@ -23,11 +23,10 @@ import psutil
 from engine.errors import UserError
 from engine.records import Record
 from trainers.durable_files import replace_file, sweep
-from trainers.run_directory import MetricsRow, RunDirectory, RunState, SampleRow, Wish
+from trainers.run_directory import MetricsRow, RunDirectory, RunState, SampleRow
 
 T = TypeVar("T", MetricsRow, SampleRow)
 _SECONDS_BETWEEN_STATUSES = 1.0
-_WISHES: tuple[Wish, ...] = ("stop", "pause", "save")
 
 
 class RunWriter:
@@ -110,15 +109,6 @@ def is_owned(path: Path) -> bool:
             return not _lock(file)  # closing the file gives the lock back
     except OSError:
         return False
-
-
-def waiting_wishes(run: RunDirectory) -> set[Wish]:
-    """What is wished of the trainer at the moment; cheap enough to ask several times a second."""
-    try:
-        names = set(os.listdir(run.path / "control"))
-    except OSError:
-        return set()
-    return {wish for wish in _WISHES if wish in names}
 
 
 if sys.platform == "win32":

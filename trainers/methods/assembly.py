@@ -58,7 +58,9 @@ class Assembly:
     method: TrainingMethod
 
 
-def assemble(config: TrainingConfig, tokens_path: Path, checkpoint: Path | None, progress: Progress) -> Assembly:
+def assemble(
+    config: TrainingConfig, tokens_path: Path, checkpoint: Path | None, progress: Progress
+) -> Assembly:
     """Everything for a run; `checkpoint` gives the weights of a run that goes on.
 
     Raises:
@@ -73,10 +75,15 @@ def assemble(config: TrainingConfig, tokens_path: Path, checkpoint: Path | None,
     model = _with_dropout(load_gpt(checkpoint), config) if checkpoint else first_model(config, tokenizer)
     model = model.to(device).train()
     precision = choose_training_precision(config.precision, device, model.config.embedding_size)
-    methods = {"pretraining": Pretraining, "fine_tuning": FineTuning}
-    method = methods[config.method](config, corpus, device)
+    method: TrainingMethod = (
+        Pretraining(config, corpus, device)
+        if config.method == "pretraining"
+        else FineTuning(config, corpus, device)
+    )
     logger.info("device %s, precision %s, %d threads", device, precision, torch.get_num_threads())
-    logger.info("%d parameters, vocabulary %d (%s)", model.num_parameters, tokenizer.vocab_size, tokenizer.kind)
+    logger.info(
+        "%d parameters, vocabulary %d (%s)", model.num_parameters, tokenizer.vocab_size, tokenizer.kind
+    )
     return Assembly(config, device, precision, tokenizer, chat_format, corpus, model, method)
 
 

@@ -139,7 +139,9 @@ def restore(checkpoint: Path, parts: Assembly, optimizer: FlatAdamW) -> Training
             "back, or start a new run."
         )
     if state.tokenizer_hash != file_hash(parts.corpus.folder / TOKENIZER_FILE):
-        raise UserError(f"{checkpoint}: this checkpoint was made with another tokenizer than the token files.")
+        raise UserError(
+            f"{checkpoint}: this checkpoint was made with another tokenizer than the token files."
+        )
     for difference in differences(state, parts.precision, str(parts.device), torch.get_num_threads()):
         logger.warning("%s; the run goes on, but perhaps not exact to the last bit", difference)
     try:

@@ -40,7 +40,9 @@ class Measured:
 
 def token_sizes(tokenizer: Tokenizer) -> Tensor:
     """UTF-8 bytes that each id stands for, (V,)."""
-    return torch.tensor([tokenizer.bytes_per_token([i]) for i in range(tokenizer.vocab_size)], dtype=torch.int64)
+    return torch.tensor(
+        [tokenizer.bytes_per_token([i]) for i in range(tokenizer.vocab_size)], dtype=torch.int64
+    )
 
 
 def evaluate(

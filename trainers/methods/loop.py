@@ -24,11 +24,11 @@ from trainers.methods.evaluation import Measured, evaluate, token_sizes
 from trainers.methods.optimizer import FlatAdamW, learning_rate
 from trainers.methods.samples import draw_samples
 from trainers.methods.training_state import TrainingState
-from trainers.run_directory import MetricsRow, Wish
-from trainers.run_writer import RunWriter, waiting_wishes
+from trainers.run_directory import MetricsRow
+from trainers.run_writer import RunWriter
+from trainers.wishes import Wishes
 
 logger = logging.getLogger(__name__)
-_SECONDS_BETWEEN_LOOKS = 0.2  # at the control files
 _SECONDS_BETWEEN_LOOKS_WHILE_PAUSED = 0.1
 
 
@@ -56,36 +56,15 @@ class Clock:
     row_steps: int = 0
 
 
-class StopAsked:
-    """Set by a signal or a control file; remembers until somebody looks."""
-
-    def __init__(self, writer: RunWriter) -> None:
-        self._writer = writer
-        self._looked = 0.0
-        self.by_signal = False
-        self.wishes: set[Wish] = set()
-
-    def look(self) -> set[Wish]:
-        """The wishes in force; the file system is asked a few times a second at most."""
-        now = time.monotonic()
-        if now - self._looked >= _SECONDS_BETWEEN_LOOKS:
-            self._looked = now
-            self.wishes = waiting_wishes(self._writer.run)
-        return self.wishes | {"stop"} if self.by_signal else self.wishes
-
-    def __call__(self) -> bool:
-        return "stop" in self.look()
-
-
 class TrainingLoop:
     """Trains one run until it is finished or told to stop."""
 
-    def __init__(self, parts: Assembly, optimizer: FlatAdamW, writer: RunWriter, stop: StopAsked) -> None:
+    def __init__(self, parts: Assembly, optimizer: FlatAdamW, writer: RunWriter, wishes: Wishes) -> None:
         self.parts = parts
         self.config = parts.config
         self.optimizer = optimizer
         self.writer = writer
-        self.stop = stop
+        self.wishes = wishes
         self.progress = Progress()
         self.checkpointer = Checkpointer(parts, optimizer, writer)
         self._autocast = parts.precision == "bfloat16"
@@ -116,7 +95,9 @@ class TrainingLoop:
         finished = self.progress.step >= self.config.max_steps and self._is_measured()
         if self._saved_step != self.progress.step or not self._is_measured():
             self._save()
-        self.writer.report("finished" if finished else "stopped", stage="", seconds_left=0.0 if finished else None)
+        self.writer.report(
+            "finished" if finished else "stopped", stage="", seconds_left=0.0 if finished else None
+        )
         logger.info("%s at step %d", self.writer.status.state, self.progress.step)
 
     def continue_from(self, state: TrainingState) -> None:
@@ -180,7 +161,7 @@ class TrainingLoop:
             if measured is None:
                 return False
         if samples:
-            drawn = draw_samples(self.parts, step, self.stop)
+            drawn = draw_samples(self.parts, step, self.wishes.stop_is_wished)
             if drawn is None:
                 return False
             for sample in drawn:
@@ -199,7 +180,7 @@ class TrainingLoop:
             self._sizes,
             parts.device,
             self.config.eval_windows,
-            self.stop,
+            self.wishes.stop_is_wished,
             self._autocast,
         )
         if measured is not None and math.isfinite(measured.loss):
@@ -213,7 +194,11 @@ class TrainingLoop:
         if self.optimizer.is_broken:
             self._refuse_broken_step(float(self._loss_sum) / max(1, self.progress.loss_count))
         clock = self._clock
-        speed = clock.row_steps * self.parts.method.tokens_per_step / clock.row_seconds if clock.row_seconds else None
+        speed = (
+            clock.row_steps * self.parts.method.tokens_per_step / clock.row_seconds
+            if clock.row_seconds
+            else None
+        )
         return MetricsRow(
             step=self.progress.step,
             loss=float(self._loss_sum) / max(1, self.progress.loss_count),
@@ -238,7 +223,8 @@ class TrainingLoop:
         self._loss_sum.zero_()
         self.progress.loss_count = 0
         self._clock.row_seconds, self._clock.row_steps = 0.0, 0
-        changes = {"val_loss": row.val_loss, "val_bits_per_byte": row.val_bits_per_byte} if measured else {}
+        if measured is not None:
+            self.writer.report(val_loss=row.val_loss, val_bits_per_byte=row.val_bits_per_byte)
         self.writer.report(
             step=row.step,
             loss=row.loss,
@@ -249,29 +235,27 @@ class TrainingLoop:
             seconds_left=self._seconds_left(),
             best_step=self.progress.best_step,
             best_val_loss=self.progress.best_val_loss,
-            **changes,
         )
 
     def _obey_wishes(self) -> bool:
         """Save, pause or go on, as wished; False when the run is to stop."""
-        wishes = self.stop.look()
+        wishes = self.wishes.look()
         if "save" in wishes:
             self._save()
-            self.writer.run.withdraw("save")
-            self.stop.wishes = self.stop.wishes - {"save"}
+            self.wishes.fulfilled("save")
         if "pause" in wishes and "stop" not in wishes:
             self._wait_while_paused()
-        return not self.stop()
+        return not self.wishes.stop_is_wished()
 
     def _wait_while_paused(self) -> None:
         self._save()
         self._bank_time()
         self.writer.report("paused", seconds_left=None)
         logger.info("paused at step %d", self.progress.step)
-        while "pause" in self.stop.look() and not self.stop():
+        while "pause" in self.wishes.look() and not self.wishes.stop_is_wished():
             time.sleep(_SECONDS_BETWEEN_LOOKS_WHILE_PAUSED)
         self._clock = Clock(first_step=self.progress.step)
-        if not self.stop():
+        if not self.wishes.stop_is_wished():
             self.writer.report("running")
             logger.info("goes on at step %d", self.progress.step)
 
@@ -288,7 +272,9 @@ class TrainingLoop:
 
     def _refuse_broken_step(self, loss: float) -> None:
         what = f"the loss became {loss}" if not math.isfinite(loss) else "the gradient is not finite"
-        self.writer.add_metrics(MetricsRow(step=self.progress.step, note=what, seconds=round(self.seconds_trained(), 3)))
+        self.writer.add_metrics(
+            MetricsRow(step=self.progress.step, note=what, seconds=round(self.seconds_trained(), 3))
+        )
         raise UserError(
             f"Training stopped at step {self.progress.step}: {what}. That step was not applied, and the last "
             "checkpoint is kept. Try a lower learning_rate, more warmup_steps or precision float32."

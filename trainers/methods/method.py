@@ -49,7 +49,9 @@ def micro_batches(windows: Windows, config: TrainingConfig, step: int, device: t
     total = max(1, int((whole.targets != IGNORED).sum()))
     batches = []
     for start in range(0, config.batch_size, size):
-        part = Sequences(*(None if ids is None else ids[start : start + size] for ids in whole))
+        some = slice(start, start + size)
+        segments = None if whole.segments is None else whole.segments[some]
+        part = Sequences(whole.inputs[some], whole.targets[some], segments)
         share = int((part.targets != IGNORED).sum()) / total
         batches.append(Batch(*tensors(part, device), share))
     return batches

@@ -59,7 +59,9 @@ class FlatAdamW:
         trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         split = ([p for p in trainable if is_decayed(p)], [p for p in trainable if not is_decayed(p)])
         self._groups = [_FlatGroup(parameters) for parameters in split if parameters]
-        decays = [decay for parameters, decay in zip(split, (config.weight_decay, 0.0), strict=True) if parameters]
+        decays = [
+            decay for parameters, decay in zip(split, (config.weight_decay, 0.0), strict=True) if parameters
+        ]
         self._optimizer = torch.optim.AdamW(
             [
                 {"params": [group.values], "weight_decay": decay}

@@ -29,7 +29,14 @@ from trainers.config import TrainingConfig
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
 # Settings that do not change what has been computed so far.
-_FREE = ("max_steps", "log_interval", "eval_interval", "eval_windows", "checkpoint_interval", "sample_interval")
+_FREE = (
+    "max_steps",
+    "log_interval",
+    "eval_interval",
+    "eval_windows",
+    "checkpoint_interval",
+    "sample_interval",
+)
 _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
 
 

@@ -1,0 +1,305 @@
+"""`tui-chat train` and `runs`: training without the app.
+
+    tui-chat train shakespeare-char-cpu --set dataset=FILE      tui-chat runs
+    tui-chat train my-run.toml --name first --foreground        tui-chat runs stop first
+    tui-chat train chats.jsonl                                  tui-chat runs resume first --max-steps 5000
+
+The one rule: a command only starts a run or leaves a wish; the run's own process does the work and writes its files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import UserError
+from engine.paths import runs_path
+from tui_chat.commands_data import add_data_command
+
+if TYPE_CHECKING:  # reading the help should not load what starts a run
+    from trainers.config import TrainingConfig
+    from trainers.run_directory import RunDirectory, RunStatus
+
+_RUN_KEYS = (
+    "pid",
+    "state",
+    "step",
+    "max_steps",
+    "loss",
+    "val_loss",
+    "val_bits_per_byte",
+    "tokens_per_second",
+    "seconds_left",
+    "best_step",
+    "error",
+)
+_ACTIONS = ("show", "pause", "resume", "stop", "delete", "watch")
+_LONGEST_WAIT = 120.0  # seconds for a run to save and end
+_LARGE_TEXT = 3_000_000  # bytes from which word pieces serve a text better than characters
+
+
+def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the three commands to the parser of `tui-chat`."""
+    train = subparsers.add_parser("train", help="start a training run, detached")
+    train.add_argument(
+        "what", metavar="RECIPE|CONFIG.toml|DATA", nargs="?", help="without it, recipes are listed"
+    )
+    train.add_argument("--name", help="name of the run; made from data and date when left out")
+    train.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="change settings of the recipe or file",
+    )
+    train.add_argument(
+        "--foreground", action="store_true", help="stay and show progress; Ctrl+C saves and stops"
+    )
+    train.add_argument("--json", action="store_true", help="print name, directory and pid as JSON")
+    train.set_defaults(run=_run_train)
+
+    runs = subparsers.add_parser("runs", help="list runs, or steer one")
+    runs.add_argument("action", nargs="?", choices=_ACTIONS, help="what to do with a run; none lists all")
+    runs.add_argument("name", metavar="NAME", nargs="?", help="the run")
+    runs.add_argument("--max-steps", type=int, metavar="N", help="with resume: train on up to this step")
+    runs.add_argument("--json", action="store_true", help="print one JSON object per run")
+    runs.set_defaults(run=_run_runs)
+
+    add_data_command(subparsers)
+
+
+def _run_train(options: argparse.Namespace) -> int:
+    changes = list(options.changes)
+    if options.what is None and changes and "=" not in changes[-1]:
+        options.what = changes.pop()  # `train --set a=1 RECIPE`: the recipe stands among the settings
+    if options.what is None:
+        if changes or options.name:
+            raise UserError("What shall be trained? tui-chat train RECIPE, CONFIG.toml or DATA.")
+        return _list_recipes()
+    return train(options.what, changes, options.name, options.foreground, options.json)
+
+
+def _run_runs(options: argparse.Namespace) -> int:
+    if options.action is None:
+        return list_all_runs(options.json)
+    if options.name is None:
+        raise UserError(f"Which run? tui-chat runs {options.action} NAME; `tui-chat runs` lists them.")
+    return steer_run(options.action, options.name, options.json, options.max_steps)
+
+
+def train(what: str, changes: list[str], name: str | None, foreground: bool, as_json: bool) -> int:
+    """Start a run from a recipe, a configuration file or bare data.
+
+    Raises:
+        UserError: when the settings or the data do not allow it; nothing is started then.
+    """
+    from trainers.launcher import start_run
+
+    run = start_run(with_settings(config_for(what), changes), runs_path(), name)
+    status = _wait_for_process(run)
+    if as_json:
+        _print_json({"name": run.name, "directory": str(run.path), "pid": status.pid})
+    else:
+        print(f"{run.name} has started. Watch it: tui-chat runs watch {run.name}")
+    return follow(run) if foreground else 0
+
+
+def config_for(what: str) -> TrainingConfig:
+    """The configuration that a recipe's name, a TOML file or a data file stands for.
+
+    Raises:
+        UserError: when it is none of them.
+    """
+    from trainers.config import read_config, read_recipe, recipe_names
+    from trainers.datasets import inspect
+
+    path = Path(what).expanduser()
+    if what in recipe_names():
+        return read_recipe(what)
+    if path.suffix == ".toml" and path.is_file():
+        return _relative_to(path.absolute().parent, read_config(path))
+    if not path.exists():
+        raise UserError(
+            f"'{what}' is neither a recipe, nor a configuration file, nor data. Recipes: {', '.join(recipe_names())}."
+        )
+    report = inspect(path, limit=1000)
+    if report.has_conversations:
+        recipe = "fine-tune-conversations"
+    else:
+        recipe = "own-text" if path.is_dir() or path.stat().st_size > _LARGE_TEXT else "shakespeare-char-cpu"
+    print(f"Using the recipe {recipe}.", file=sys.stderr)
+    return read_recipe(recipe).with_changes(what, dataset=str(path))
+
+
+def with_settings(config: TrainingConfig, changes: list[str]) -> TrainingConfig:
+    """The configuration with `KEY=VALUE` applied; values are written as in TOML, texts also without quotes.
+
+    Raises:
+        UserError: naming the setting that does not exist or does not fit.
+    """
+    from trainers.config import TrainingConfig
+
+    hints = typing.get_type_hints(TrainingConfig)
+    values: dict[str, object] = {}
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise UserError(f"--set {change}: write it as KEY=VALUE, such as --set max_steps=500.")
+        values[key.strip()] = value if hints.get(key.strip()) is str else _toml_value(value)
+    return config.with_changes("--set", **values)
+
+
+def list_all_runs(as_json: bool) -> int:
+    """Print every run, newest first."""
+    from trainers.run_directory import list_runs
+
+    runs = list(list_runs(runs_path()))
+    if as_json:
+        for run in runs:
+            _print_json(run_facts(run))
+        return 0
+    if not runs:
+        print("There are no runs yet. Start one: tui-chat train quick-start --set dataset=FILE")
+    for run in runs:
+        print(_run_line(run))
+    return 0
+
+
+def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = None) -> int:
+    """Do something with one run, and wait until it is done.
+
+    Raises:
+        UserError: when the run does not exist or is not in a state for it.
+    """
+    from trainers import launcher
+    from trainers.run_directory import find_run
+
+    run = find_run(runs_path(), name)
+    match action:
+        case "watch":
+            from tui_chat.start import start_app  # here: Textual is 0.2 s that the others do not need
+
+            return start_app(model=None, theme=None, run_name=run.name)
+        case "delete":
+            launcher.delete_run(run)
+            _print_json({"name": run.name, "deleted": True}) if as_json else print(f"{run.name} is deleted.")
+            return 0
+        case "stop":
+            launcher.stop_run(run)
+            launcher.wait_for_end(run, _LONGEST_WAIT)
+        case "pause":
+            launcher.pause_run(run)
+            _wait_until(run, lambda status: status.state not in ("starting", "running"))
+        case "resume":
+            launcher.resume_run(run, max_steps)
+            _wait_until(run, lambda status: status.state != "starting" and status.state != "paused")
+    _print_json(run_facts(run)) if as_json else print(
+        _run_report(run) if action == "show" else _run_line(run)
+    )
+    return 0
+
+
+def follow(run: RunDirectory) -> int:
+    """Show a run's rows on stderr until it ends; Ctrl+C asks it to save and stop."""
+    from trainers.launcher import stop_run
+
+    offset = 0
+    while True:
+        try:
+            status = run.status()
+            rows, offset = run.metrics(offset)
+            for row in rows:
+                if row.loss is not None:
+                    validation = "" if row.val_loss is None else f"  validation {row.val_loss:.4f}"
+                    print(
+                        f"step {row.step}/{status.max_steps}  loss {row.loss:.4f}{validation}",
+                        file=sys.stderr,
+                    )
+            if status.state not in ("starting", "running", "paused"):
+                break
+            time.sleep(0.2)
+        except KeyboardInterrupt:
+            print("saving and stopping ...", file=sys.stderr)
+            stop_run(run)
+    if status.state in ("failed", "crashed"):
+        raise UserError(f"{run.name} {status.state}: {status.error}")
+    print(f"{run.name} {status.state} at step {status.step}.", file=sys.stderr)
+    return 0
+
+
+def run_facts(run: RunDirectory) -> dict[str, Any]:
+    """A run as `--json` shows it."""
+    status = run.status().to_dict()
+    return {"name": run.name, "directory": str(run.path), **{key: status[key] for key in _RUN_KEYS}}
+
+
+def _list_recipes() -> int:
+    from trainers.config import recipe_names, recipe_text
+
+    for name in recipe_names():
+        comment = [line[2:] for line in recipe_text(name).splitlines() if line.startswith("# ")]
+        print(f"{name}\n    {comment[0] if comment else ''}")
+    return 0
+
+
+def _relative_to(folder: Path, config: TrainingConfig) -> TrainingConfig:
+    """Paths in a configuration file are meant from where the file is."""
+    changes = {
+        name: str(folder / Path(value).expanduser())
+        for name in ("dataset", "validation_dataset")
+        if (value := getattr(config, name))
+    }
+    return config.with_changes("config", **changes)
+
+
+def _toml_value(text: str) -> object:
+    import tomli
+
+    try:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
+        return text
+
+
+def _wait_for_process(run: RunDirectory) -> RunStatus:
+    """The status once the process has written it itself, with its pid."""
+    return _wait_until(run, lambda status: status.pid != 0 or status.state not in ("starting",), 15)
+
+
+def _wait_until(run: RunDirectory, holds: Any, seconds: float = _LONGEST_WAIT) -> RunStatus:
+    deadline = time.monotonic() + seconds
+    while not holds(status := run.status()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return status
+
+
+def _shown(text: str) -> str:
+    """Foreign text as a terminal may see it."""
+    from tui_chat.text import one_line  # here: it needs Textual, which `--help` should not wait for
+
+    return one_line(text)
+
+
+def _print_json(facts: dict[str, Any]) -> None:
+    print(json.dumps(facts, ensure_ascii=False), flush=True)
+
+
+def _run_line(run: RunDirectory) -> str:
+    status = run.status()
+    loss = "" if status.loss is None else f"  loss {status.loss:.3f}"
+    validation = "" if status.val_loss is None else f"  validation {status.val_loss:.3f}"
+    error = f"  {_shown(status.error)}" if status.error else ""
+    return f"{run.name:<32} {status.state:<9} {status.step}/{status.max_steps}{loss}{validation}{error}"
+
+
+def _run_report(run: RunDirectory) -> str:
+    facts = {key: value for key, value in run_facts(run).items() if value not in (None, "")}
+    width = max(map(len, facts))
+    return "\n".join(f"{key:<{width}}  {_shown(str(value))}" for key, value in facts.items())
