@@ -121,7 +121,7 @@ def nanogpt_steps(config: TrainingConfig, ids: np.ndarray, device: str) -> Calla
     return step
 
 
-def _fused_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, future: torch.Tensor) -> torch.Tensor:
+def _fused_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: object) -> torch.Tensor:
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from importlib import resources
 from pathlib import Path
 
 from engine import hub
@@ -76,7 +75,7 @@ def builtin_path() -> Path:
     Raises:
         UserError: when this installation came without it.
     """
-    path = Path(str(resources.files("engine") / "builtin"))
+    path = Path(__file__).parent / "builtin"
     if not (path / "config.json").is_file():
         raise UserError("The built-in model is missing from this installation. Install the program again.")
     return path

@@ -9,7 +9,6 @@ The one rule: no field is ever guessed later; "auto" is resolved before the firs
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from engine.errors import UserError
 from engine.records import Record, at_least, between, word
 
 Method = Literal["pretraining", "fine_tuning"]
+RECIPES_PATH = Path(__file__).parent / "recipes"
 Schedule = Literal["cosine", "linear", "constant"]
 
 
@@ -100,8 +100,7 @@ def read_config(path: Path) -> TrainingConfig:
 
 def recipe_names() -> list[str]:
     """The names of the recipes that come with the program, sorted."""
-    folder = resources.files("trainers") / "recipes"
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+    return sorted(path.stem for path in RECIPES_PATH.glob("*.toml"))
 
 
 def recipe_text(name: str) -> str:
@@ -112,7 +111,7 @@ def recipe_text(name: str) -> str:
     """
     if name not in recipe_names():
         raise UserError(f"There is no recipe '{name}'. Recipes: {', '.join(recipe_names())}.")
-    return (resources.files("trainers") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+    return (RECIPES_PATH / f"{name}.toml").read_text(encoding="utf-8")
 
 
 def read_recipe(name: str) -> TrainingConfig:

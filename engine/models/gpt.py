@@ -92,31 +92,33 @@ class CausalSelfAttention(nn.Module):
         self.c_proj = nn.Linear(width, width, bias=config.bias)
         self.residual_dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, future: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
-        """x (B, T, C) -> (B, T, C). `future`, (T, S) or (B, 1, T, S), is True where a token must not look."""
+    def forward(self, x: Tensor, mask: Tensor | None, layer: int, cache: KeyValueCache | None) -> Tensor:
+        """x (B, T, C) -> (B, T, C). `mask` is what `GPT.attention_mask` made."""
         B, T, C = x.shape
         qkv = self.c_attn(x).view(B, T, 3, self.num_heads, C // self.num_heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # 3 x (B, H, T, D)
         if cache is not None:
             k, v = cache.append(layer, k, v)  # (B, H, S, D)
-        y = self._attend(q, k, v, future)  # (B, H, T, D)
+        y = self._attend(q, k, v, mask)  # (B, H, T, D)
         y = y.transpose(1, 2).reshape(B, T, C)
         return self.residual_dropout(self.c_proj(y))
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, future: Tensor) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
         if q.is_cuda:
-            from_start = q.size(2) == k.size(2)
-            mask = None if from_start or q.size(2) == 1 else ~future
-            return F.scaled_dot_product_attention(
-                q, k, v, mask, dropout, is_causal=from_start and q.size(2) > 1
-            )
-        # On CPU the plain form is twice as fast as the fused one, forward and backward, up to 512 tokens.
-        scores = q @ k.transpose(-2, -1) * (1.0 / math.sqrt(q.size(-1)))  # (B, H, T, S)
-        if q.size(2) > 1:
-            scores = scores.masked_fill(future, float("-inf"))
-        weights = F.dropout(scores.softmax(dim=-1), dropout, self.training)
-        return weights.to(v.dtype) @ v
+            causal = mask is None and q.size(2) > 1
+            return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=causal)
+        # On CPU the plain form, forward and backward, is twice as fast as the fused one up to 512 tokens.
+        # Scale and mask ride along with the product, and the softmax keeps the precision of what it is given:
+        # its sums are float32 inside, and casting (T, S) matrices to and fro costs more than the products.
+        B, H, T, D = q.shape
+        S = k.size(2)
+        assert mask is not None
+        q, k, v = q.reshape(B * H, T, D), k.reshape(B * H, S, D), v.reshape(B * H, S, D)
+        scores = torch.baddbmm(mask.expand(B * H, T, S), q, k.transpose(1, 2), alpha=1.0 / math.sqrt(D))
+        with torch.autocast("cpu", enabled=False):
+            weights = F.dropout(scores.softmax(dim=-1), dropout, self.training)
+        return torch.bmm(weights, v).view(B, H, T, D)
 
 
 class FeedForward(nn.Module):
@@ -145,9 +147,9 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.embedding_size, config.layer_norm_epsilon, bias=config.bias)
         self.mlp = FeedForward(config)
 
-    def forward(self, x: Tensor, future: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None, layer: int, cache: KeyValueCache | None) -> Tensor:
         """(B, T, C) -> (B, T, C)."""
-        x = x + self.attn(self.ln_1(x), future, layer, cache)
+        x = x + self.attn(self.ln_1(x), mask, layer, cache)
         return x + self.mlp(self.ln_2(x))
 
 
@@ -209,17 +211,35 @@ class GPT(nn.Module):
         P = cache.length if cache is not None else 0
         if P + T > self.config.context_length:
             raise ValueError(f"{P} + {T} tokens do not fit into a context of {self.config.context_length}")
-        positions = torch.arange(P, P + T, device=ids.device)
-        future = self.future[P : P + T, : P + T]  # (T, S)
-        if segments is not None:
-            positions = positions_in_segments(segments)  # (B, T)
-            future = (future | (segments[:, :, None] != segments[:, None, :])).unsqueeze(1)  # (B, 1, T, T)
+        positions = (
+            torch.arange(P, P + T, device=ids.device) if segments is None else positions_in_segments(segments)
+        )
+        mask = self.attention_mask(P, T, segments)
         x = self.drop(self.wte(ids) + self.wpe(positions))  # (B, T, C)
         for layer, block in enumerate(self.h):
-            x = block(x, future, layer, cache)
+            x = block(x, mask, layer, cache)
         if cache is not None:
             cache.length = P + T
         return self.ln_f(x)
+
+    def attention_mask(self, P: int, T: int, segments: Tensor | None) -> Tensor | None:
+        """What keeps a token from looking ahead, or into another text, in the form its device wants.
+
+        CUDA: True where to look, (T, S) or (B, 1, T, S); None for the plain case that its kernels know by heart.
+        CPU: added to the scores, 0 or -inf, (T, S) or (B H, T, S), in the precision that the scores will have.
+        """
+        on_gpu = self.future.is_cuda
+        if on_gpu and segments is None and (not P or T == 1):
+            return None
+        future = self.future[P : P + T, : P + T]  # (T, S)
+        if segments is not None:
+            others = segments[:, :, None] != segments[:, None, :]  # (B, T, T)
+            future = (future | others).unsqueeze(1)  # (B, 1, T, T)
+        if on_gpu:
+            return ~future
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else self.wte.weight.dtype
+        mask = torch.zeros(future.shape, dtype=dtype).masked_fill_(future, float("-inf"))
+        return mask if segments is None else mask.expand(-1, self.config.num_heads, -1, -1).flatten(0, 1)
 
     def forward(
         self, ids: Tensor, cache: KeyValueCache | None = None, segments: Tensor | None = None
