@@ -42,7 +42,7 @@ class TuiChatApp(App[None]):
     TITLE = "tui-chat"
     CSS_PATH = "app.tcss"
     DEFAULT_MODE = "chat"
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - typed by its base
     COMMANDS = App.COMMANDS | {_poem_provider}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f1", "help", "Help", id="app.help"),

@@ -15,14 +15,18 @@ from collections.abc import Mapping
 
 from textual.app import App
 
+from tui_chat.text import visible
+
 _GIVE_UP_SECONDS = 2.0
 
 
-async def send_to_clipboard(app: App[object], text: str) -> None:
-    """Send `text` as it is, control characters included."""
+async def send_to_clipboard(app: App[object], text: str, what: str) -> None:
+    """Send `text` as it is, control characters included, and say that `what` was sent."""
     app.copy_to_clipboard(text.encode("utf-8", "replace").decode())
     if command := native_command(os.environ):
         await _feed(command, text)
+    warning = " It holds control characters." if visible(text) != text else ""
+    app.notify(f"{what} sent to the clipboard.{warning}", timeout=3, markup=False)
 
 
 def native_command(environment: Mapping[str, str]) -> list[str] | None:

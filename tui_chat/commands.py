@@ -52,13 +52,19 @@ def commands_of(app: TuiChatApp) -> Iterator[SystemCommand]:
         "Copy code", "Send its last code block to the clipboard", _on_chat(app, chat.action_copy_code)
     )
     yield SystemCommand(
-        "Rename chat", "Give this conversation another title", _on_chat(app, chat.action_rename_chat)
+        "Rename chat",
+        "Give this conversation another title",
+        _on_chat(app, lambda: chat.change_chat("rename")),
     )
     yield SystemCommand(
-        "Delete chat", "Delete this conversation; can be undone", _on_chat(app, chat.action_delete_chat)
+        "Delete chat",
+        "Delete this conversation; can be undone",
+        _on_chat(app, lambda: chat.change_chat("delete")),
     )
     yield SystemCommand(
-        "Undo delete", "Bring back the conversation deleted last", _on_chat(app, chat.action_undo_delete)
+        "Undo delete",
+        "Bring back the conversation deleted last",
+        _on_chat(app, lambda: chat.change_chat("undo")),
     )
     yield SystemCommand(
         "Show or hide conversations", "The list on the left", _on_chat(app, chat.action_toggle_list)
@@ -68,7 +74,7 @@ def commands_of(app: TuiChatApp) -> Iterator[SystemCommand]:
             "Next pane", "Go to the pane on the right", _on_chat(app, lambda: chat.action_next_pane(1))
         )
         yield SystemCommand(
-            "Close pane", "Close this pane; its conversation stays", _on_chat(app, chat.close_pane)
+            "Close pane", "Close this pane; its conversation stays", _on_chat(app, chat.action_close_pane)
         )
     yield SystemCommand("Chat", "Back to the conversations", lambda: app.switch_mode("chat"))
     yield SystemCommand("Settings", "Every setting, explained", app.action_settings)

@@ -76,7 +76,7 @@ async def test_closing_the_last_pane_empties_it() -> None:
     async with app.run_test() as pilot:
         await send(pilot, "hi")
         await until(pilot, lambda: settled(app.chat.pane, 2))
-        await app.chat.close_pane()
+        await app.chat.action_close_pane()
         assert len(app.chat.panes) == 1
         assert app.chat.pane.session.messages == []
 
@@ -142,7 +142,7 @@ async def test_deleting_the_open_conversation_leaves_an_empty_pane() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await send(pilot, "hi")
         await until(pilot, lambda: settled(app.chat.pane, 2))
-        app.chat.action_delete_chat()
+        app.chat.change_chat("delete")
         await until(pilot, lambda: app.chat.pane.session.messages == [])
         assert "Good to see you" in screen_text(app)
 

@@ -1,13 +1,13 @@
-"""The chat screen: conversations on the left, one to four panes beside each other.
+"""The chat screen: conversations on the left, panes beside each other.
 
-Panes that do not fit are kept and hidden; the focused one is always on the screen.
-The one rule: this screen arranges; what happens inside a pane is the pane's business.
+The one rule: this screen passes on; what happens inside a pane or the list is their own business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, on, work
@@ -21,18 +21,22 @@ from engine.errors import UserError
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.config_schema import AppConfig
-from tui_chat.conversations import Conversation, Conversations
+from tui_chat.conversations import Conversations
 from tui_chat.engines import Engines
-from tui_chat.text import one_line, visible
+from tui_chat.text import visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.conversation_list import ConversationList
-from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_row import PaneRow
 
-MOST_PANES = 4
-_NARROWEST_PANE = 42  # cells
-_NARROW_SCREEN = 100  # below it the list lies over the chat, and only when asked for
+_NARROW_SCREEN = 100  # cells; below it the list lies over the chat, and only when asked for
 _TWICE_SECONDS = 2.0
+
+
+def _key(
+    key: str, action: str, what: str, id: str, tooltip: str = "", show: bool = True, priority: bool = False
+) -> Binding:
+    return Binding(key, action, what, id=f"chat.{id}", tooltip=tooltip, show=show, priority=priority)
 
 
 class ChatScreen(Screen[None]):
@@ -42,43 +46,22 @@ class ChatScreen(Screen[None]):
     HELP = "Write below, Enter sends. The list on the left keeps every conversation."
     BINDING_GROUP_TITLE = "Chat"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+n", "new_chat", "New chat", id="chat.new"),
-        Binding("ctrl+o", "choose_model", "Model", id="chat.model", tooltip="Choose the model of this pane"),
-        Binding("ctrl+t", "new_pane", "New pane", id="chat.new_pane", tooltip="A pane beside this one"),
-        Binding("f8,alt+w", "close_pane", "Close pane", id="chat.close_pane", show=False),
-        Binding(
-            "f6,ctrl+pagedown,alt+right",
-            "next_pane(1)",
-            "Next pane",
-            id="chat.next_pane",
-            priority=True,
-            show=False,
+        _key("ctrl+n", "new_chat", "New chat", "new"),
+        _key("ctrl+o", "choose_model", "Model", "model", "Choose the model of this pane"),
+        _key("ctrl+t", "new_pane", "New pane", "new_pane", "A pane beside this one"),
+        _key("f8,alt+w", "close_pane", "Close pane", "close_pane", show=False),
+        _key(
+            "f6,ctrl+pagedown,alt+right", "next_pane(1)", "Next pane", "next_pane", priority=True, show=False
         ),
-        Binding("ctrl+pageup,alt+left", "next_pane(-1)", "Pane before", id="chat.previous_pane", show=False),
-        *[
-            Binding(f"alt+{n}", f"pane({n})", f"Pane {n}", id=f"chat.pane_{n}", show=False)
-            for n in range(1, 5)
-        ],
-        Binding("ctrl+b", "toggle_list", "Chats", id="chat.list", tooltip="Show or hide the conversations"),
-        Binding(
-            "ctrl+f",
-            "search",
-            "Search",
-            id="chat.search",
-            priority=True,
-            show=False,
-            tooltip="Search all messages",
-        ),
-        Binding("ctrl+g", "pane_settings", "Settings of this pane", id="chat.settings", show=False),
-        Binding("alt+c", "copy_reply", "Copy the last reply", id="chat.copy_reply", show=False),
-        Binding("alt+b", "copy_code", "Copy its last code block", id="chat.copy_code", show=False),
-        Binding(
-            "ctrl+c",
-            "copy_or_stop",
-            "Copy the selection, or stop",
-            id="chat.copy_or_stop",
-            priority=True,
-            show=False,
+        _key("ctrl+pageup,alt+left", "next_pane(-1)", "Pane before", "previous_pane", show=False),
+        *[_key(f"alt+{n}", f"pane({n})", f"Pane {n}", f"pane_{n}", show=False) for n in range(1, 5)],
+        _key("ctrl+b", "toggle_list", "Chats", "list", "Show or hide the conversations"),
+        _key("ctrl+f", "search", "Search", "search", "Search all messages", priority=True, show=False),
+        _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
+        _key("alt+c", "copy_reply", "Copy the last reply", "copy_reply", show=False),
+        _key("alt+b", "copy_code", "Copy its last code block", "copy_code", show=False),
+        _key(
+            "ctrl+c", "copy_or_stop", "Copy the selection, or stop", "copy_or_stop", priority=True, show=False
         ),
     ]
 
@@ -88,146 +71,85 @@ class ChatScreen(Screen[None]):
         self._conversations = conversations
         self._engines = engines
         self._list = ConversationList(conversations)
-        self._panes: list[ChatPane] = []
-        self._focused = 0  # place in _panes
-        self._list_wanted: bool | None = None  # None = as the width allows
-        self._deleted: list[Conversation] = []  # for undo, latest last
+        self._row = PaneRow(self._new_pane, self.default_settings)
+        self._list_wanted: bool | None = None  # None = as the settings say and the width allows
         self._interrupted_at = 0.0  # when Ctrl+C last had nothing to do
 
     def compose(self) -> ComposeResult:
         yield AppHeader("chat")
         with Horizontal(id="chat"):
             yield self._list
-            with Horizontal(id="panes"):
-                yield self._new_pane(self.default_settings)
-        yield Footer(show_command_palette=True, compact=True)
+            yield self._row
+        yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self._arrange()
-        self._panes[0].prompt.focus()
+        self.pane.prompt.focus()
 
     def begin_work(self) -> None:
         """What may wait until the screen is there: the list, the prompt's history, the model."""
         self._list.reload()
         self._read_history()
-        self._panes[0].load_model()
+        self.pane.load_model()
 
     @work
     async def _read_history(self) -> None:
         try:
-            history = await asyncio.to_thread(self._conversations.prompts)
+            sent = await asyncio.to_thread(self._conversations.prompts)
+            for pane in self.panes:
+                pane.prompt.remember(sent)
+            await asyncio.to_thread(self._conversations.tidy)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
-            return
-        for pane in self._panes:
-            pane.prompt.remember(history)
-        if self._conversations.notice:
-            self.notify(visible(self._conversations.notice), severity="warning", timeout=20, markup=False)
-
-    def take_config(self, config: AppConfig) -> None:
-        """Settings were changed: new chats use them, and the look follows at once."""
-        self._config = config
-        for pane in self._panes:
-            pane.prompt.enter_sends = config.ui.enter_sends
-        self._list_wanted = None
-        self.on_resize()
+        if notice := self._conversations.notice:
+            self.notify(visible(notice), severity="warning", timeout=20, markup=False)
 
     # ---- panes
 
     @property
-    def default_settings(self) -> ChatSettings:
-        """What a new chat starts with."""
-        chat = self._config.chat
-        return ChatSettings(
-            model=chat.model, generation=self._config.generation, system_prompt=chat.system_prompt
-        )
-
-    @property
-    def panes(self) -> list[ChatPane]:
-        return list(self._panes)
+    def panes(self) -> Sequence[ChatPane]:
+        return self._row.panes
 
     @property
     def pane(self) -> ChatPane:
         """The pane that has the focus, or had it last."""
-        return self._panes[self._focused]
+        return self._row.pane
+
+    @property
+    def default_settings(self) -> ChatSettings:
+        """What a new chat starts with."""
+        chat, generation = self._config.chat, self._config.generation
+        return ChatSettings(model=chat.model, generation=generation, system_prompt=chat.system_prompt)
 
     def _new_pane(self, settings: ChatSettings) -> ChatPane:
         ui = self._config.ui
-        pane = ChatPane(self._conversations, self._engines, settings, ui.enter_sends, ui.show_statistics)
-        self._panes.append(pane)
-        return pane
-
-    async def add_pane(self, settings: ChatSettings) -> ChatPane | None:
-        """One more pane, focused; None when there are as many as fit a mind."""
-        if len(self._panes) >= MOST_PANES:
-            self.notify(f"There are {MOST_PANES} panes already. F8 closes one.", markup=False)
-            return None
-        sent = self.pane.prompt.sent
-        pane = self._new_pane(settings)
-        await self.query_one("#panes").mount(pane)
-        pane.prompt.remember(sent)
-        pane.load_model()
-        self._focus_pane(len(self._panes) - 1)
-        return pane
+        return ChatPane(self._conversations, self._engines, settings, ui.enter_sends, ui.show_statistics)
 
     async def chat_with(self, reference: str) -> None:
-        """A pane that chats with a model: an empty one if there is, else a new one, else the focused one anew."""
-        settings = self.default_settings.with_changes("chat", model=reference)
-        empty = next((pane for pane in self._panes if not pane.session.messages), None)
-        pane = empty if empty is not None or len(self._panes) >= MOST_PANES else await self.add_pane(settings)
-        pane = pane or self.pane
-        if pane.session.messages:
-            await pane.begin_anew()
-        await pane.change_settings(settings)
-        self._focus_pane(self._panes.index(pane))
-
-    async def close_pane(self) -> None:
-        """Close the focused pane; the last one is emptied instead."""
-        pane = self.pane
-        if len(self._panes) == 1:
-            await pane.begin_anew()
-            return
-        await pane.stop()
-        self._panes.remove(pane)
-        self._focus_pane(min(self._focused, len(self._panes) - 1))
-        await pane.remove()
-        self._free_engines()
-
-    def _focus_pane(self, place: int) -> None:
-        self._focused = place % len(self._panes)
-        self._arrange()
-        self.pane.prompt.focus()
-
-    def _arrange(self) -> None:
-        """As many panes as fit, among them the focused one."""
-        room = self.size.width - (self._list.outer_size.width if self._is_wide and self._list.display else 0)
-        count = max(1, min(len(self._panes), room // _NARROWEST_PANE))
-        first = min(max(self._focused - count + 1, 0), len(self._panes) - count)
-        for place, pane in enumerate(self._panes):
-            pane.display = first <= place < first + count
-            pane.place = f"{place + 1}/{len(self._panes)}" if len(self._panes) > 1 else ""
-            pane.set_class(place == self._focused and len(self._panes) > 1, "-current")
-            pane.set_class(place == first, "-first")
-            pane.refresh_title()
-        self._show_open_conversations()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        pane = next((node for node in event.widget.ancestors_with_self if isinstance(node, ChatPane)), None)
-        if pane in self._panes and self._panes.index(pane) != self._focused:
-            self._focused = self._panes.index(pane)
-            self._arrange()
-        if not self._is_wide and pane is not None and self._list.display:
-            self._list.display = False  # it lay over the chat
-
-    def _free_engines(self) -> None:
-        """Close the engines that no pane uses."""
-        self.run_worker(self._engines.keep_only({pane.settings.model for pane in self._panes}))
+        """A pane that chats with this model."""
+        await self._row.chat_with(self.default_settings.with_changes("chat", model=reference))
 
     def engine_changed(self, reference: str) -> None:
         """An engine made progress with loading."""
-        for pane in self._panes:
+        for pane in self.panes:
             if pane.settings.model == reference:
                 pane.refresh_title()
+
+    def take_config(self, config: AppConfig) -> None:
+        """Settings were changed: new chats use them, and the look follows at once."""
+        self._config = config
+        for pane in self.panes:
+            pane.prompt.enter_sends = config.ui.enter_sends
+        self._list_wanted = None
+        self.on_resize()
+
+    @on(ChatPane.ConversationChanged)
+    @on(PaneRow.Arranged)
+    def show_what_is_open(self) -> None:
+        """Mark the open conversations in the list, and close the engines that no pane uses."""
+        open_ones = {pane.session.conversation.id for pane in self.panes if pane.session.conversation}
+        current = self.pane.session.conversation
+        self._list.show_open(open_ones, current.id if current else None)
+        self.run_worker(self._engines.keep_only({pane.settings.model for pane in self.panes}))
 
     # ---- the list
 
@@ -239,36 +161,25 @@ class ChatScreen(Screen[None]):
         self.set_class(not self._is_wide, "-narrow")
         wanted = self._config.ui.show_conversations if self._list_wanted is None else self._list_wanted
         self._list.display = wanted and self._is_wide
-        self.call_after_refresh(self._arrange)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        if not self._is_wide and self._row in event.widget.ancestors:
+            self._list.display = False  # it lay over the chat
 
     def action_toggle_list(self) -> None:
-        self._show_list(not self._list.display)
+        self._list.display = self._list_wanted = not self._list.display
         (self._list.focus_titles if self._list.display else self.pane.prompt.focus)()
 
-    def _show_list(self, shown: bool) -> None:
-        self._list.display = self._list_wanted = shown
-        self.call_after_refresh(self._arrange)
-
     def action_search(self) -> None:
-        self._show_list(True)
+        self._list.display = self._list_wanted = True
         self._list.focus_search()
-
-    def _show_open_conversations(self) -> None:
-        open_ones = {pane.session.conversation.id for pane in self._panes if pane.session.conversation}
-        current = self.pane.session.conversation
-        self._list.show_open(open_ones, current.id if current else None)
-
-    @on(ChatPane.ConversationChanged)
-    def conversation_changed(self) -> None:
-        self._show_open_conversations()
-        self._free_engines()
 
     @on(ConversationList.Opened)
     async def open_conversation(self, event: ConversationList.Opened) -> None:
         """Show a conversation in the focused pane, or go to the pane that shows it."""
-        for place, pane in enumerate(self._panes):
+        for place, pane in enumerate(self.panes):
             if pane.session.conversation and pane.session.conversation.id == event.conversation:
-                self._focus_pane(place)
+                self._row.focus_pane(place)
                 return
         try:
             conversation = await asyncio.to_thread(self._conversations.get, event.conversation)
@@ -278,43 +189,19 @@ class ChatScreen(Screen[None]):
             self.notify(str(error), severity="error", markup=False)
         self.pane.prompt.focus()
 
-    @on(ConversationList.ChangeRequested)
-    def change_conversation(self, event: ConversationList.ChangeRequested) -> None:
-        self._change_conversation(event.what, event.conversation)
-
-    @work
-    async def _change_conversation(self, what: str, number: int | None) -> None:
-        try:
-            if what == "undo":
-                await self._undo_delete()
-            elif number is not None and (talk := await asyncio.to_thread(self._conversations.get, number)):
-                await (self._rename(talk) if what == "rename" else self._delete(talk))
-        except UserError as error:
-            self.notify(str(error), severity="error", markup=False)
-        self._show_open_conversations()
-
-    async def _rename(self, talk: Conversation) -> None:
-        from tui_chat.screens.ask_text import AskText  # here: not needed for the first paint
-
-        title = await self.app.push_screen_wait(AskText("Rename the conversation", talk.title))
-        if title and title.strip():
-            await asyncio.to_thread(self._conversations.rename, talk.id, one_line(title, 120))
-
-    async def _delete(self, talk: Conversation) -> None:
-        for pane in self._panes:
-            if pane.session.conversation and pane.session.conversation.id == talk.id:
+    @on(ConversationList.Deleted)
+    async def leave_deleted_conversation(self, event: ConversationList.Deleted) -> None:
+        for pane in self.panes:
+            if pane.session.conversation and pane.session.conversation.id == event.conversation:
                 await pane.begin_anew()
-        await asyncio.to_thread(self._conversations.delete, talk.id)
-        self._deleted.append(talk)
-        self.notify(f"Deleted “{one_line(talk.title, 40)}”. Press u in the list to undo.", markup=False)
 
-    async def _undo_delete(self) -> None:
-        if not self._deleted:
-            self.notify("Nothing was deleted just now.", markup=False)
-            return
-        talk = self._deleted.pop()
-        await asyncio.to_thread(self._conversations.restore, talk.id)
-        self.notify(f"“{one_line(talk.title, 40)}” is back.", markup=False)
+    def change_chat(self, what: str) -> None:
+        """ "rename" or "delete" the conversation of the focused pane, or "undo" the last delete."""
+        conversation = self.pane.session.conversation
+        if conversation is None and what != "undo":
+            self.notify("This chat is still empty.", markup=False)
+        else:
+            self._list.change(what, conversation.id if conversation else None)
 
     # ---- actions
 
@@ -323,20 +210,17 @@ class ChatScreen(Screen[None]):
         self.pane.prompt.focus()
 
     async def action_new_pane(self) -> None:
-        await self.add_pane(self.pane.settings)
+        await self._row.add(self.pane.settings)
 
     async def action_close_pane(self) -> None:
-        await self.close_pane()
+        await self._row.close()
 
     def action_next_pane(self, by: int) -> None:
-        self._focus_pane(self._focused + by)
+        self._row.move_focus(by)
 
     def action_pane(self, number: int) -> None:
-        if number <= len(self._panes):
-            self._focus_pane(number - 1)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return len(self._panes) > 1 if action == "close_pane" else True
+        if number <= len(self.panes):
+            self._row.focus_pane(number - 1)
 
     @work
     async def action_choose_model(self) -> None:
@@ -346,7 +230,7 @@ class ChatScreen(Screen[None]):
         reference = await self.app.push_screen_wait(ModelPicker(pane.settings.model))
         if reference:
             await pane.change_settings(pane.settings.with_changes("model", model=reference))
-            self._free_engines()
+            self.show_what_is_open()
 
     @work
     async def action_pane_settings(self) -> None:
@@ -357,58 +241,17 @@ class ChatScreen(Screen[None]):
         if settings is not None:
             await pane.change_settings(settings)
 
-    def action_rename_chat(self) -> None:
-        self._change_open_conversation("rename")
-
-    def action_delete_chat(self) -> None:
-        self._change_open_conversation("delete")
-
-    def action_undo_delete(self) -> None:
-        self._change_conversation("undo", None)
-
-    def _change_open_conversation(self, what: str) -> None:
-        if self.pane.session.conversation is None:
-            self.notify("This chat is still empty.", markup=False)
-        else:
-            self._change_conversation(what, self.pane.session.conversation.id)
-
-    # ---- copying
-
     async def action_copy_reply(self) -> None:
-        await self._copy_from(self.pane.transcript.last_reply, code_only=False)
+        await self.pane.transcript.copy_last_reply(code_only=False)
 
     async def action_copy_code(self) -> None:
-        await self._copy_from(self.pane.transcript.last_reply, code_only=True)
-
-    @on(MessageView.CopyRequested)
-    async def copy_message(self, event: MessageView.CopyRequested) -> None:
-        await self._copy_from(event.view, event.code_only)
-
-    async def _copy_from(self, view: MessageView | None, code_only: bool) -> None:
-        if view is None:
-            self.notify("There is no reply yet.", markup=False)
-            return
-        text = view.text_so_far
-        if code_only:
-            from tui_chat.markdown_text import code_blocks  # here: not needed for the first paint
-
-            blocks = code_blocks(text)
-            if not blocks:
-                self.notify("There is no code in this message.", markup=False)
-                return
-            text = blocks[-1].rstrip("\n")
-        await self._copy(text, "Code" if code_only else "Message")
-
-    async def _copy(self, text: str, what: str) -> None:
-        await send_to_clipboard(self.app, text)
-        warning = " It holds control characters." if visible(text) != text else ""
-        self.notify(f"{what} sent to the clipboard.{warning}", timeout=3, markup=False)
+        await self.pane.transcript.copy_last_reply(code_only=True)
 
     async def action_copy_or_stop(self) -> None:
         """Ctrl+C: the selection, else the reply under way, else a hint; twice leaves."""
         selected = self.get_selected_text() or self.pane.prompt.selected_text
         if selected:
-            await self._copy(selected, "Selection")
+            await send_to_clipboard(self.app, selected, "Selection")
             self.clear_selection()
         elif self.pane.is_replying:
             await self.pane.stop()

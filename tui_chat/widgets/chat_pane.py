@@ -182,7 +182,7 @@ class ChatPane(Vertical):
         self._begin(self._tell(self._companions.begin(companion, topic)))
 
     def _begin(self, what: object) -> None:
-        self._reply = self.run_worker(self._guarded(what), group="reply", exclusive=True)  # type: ignore[arg-type]
+        self._reply = self.run_worker(self._guarded(what), group="reply", exclusive=True)
         self.refresh_title()
 
     async def _guarded(self, what: object) -> None:

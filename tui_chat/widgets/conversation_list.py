@@ -27,6 +27,13 @@ _TYPING_PAUSE_SECONDS = 0.12
 class Titles(OptionList):
     """The list itself, with what can be done to a conversation."""
 
+    @dataclass
+    class ChangeRequested(Message):
+        """The user wants to "rename", "delete" or "undo" deleting a conversation."""
+
+        what: str
+        conversation: int | None
+
     BINDING_GROUP_TITLE = "Conversations"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "Open", id="conversations.open"),
@@ -40,11 +47,11 @@ class Titles(OptionList):
     def action_change(self, what: str) -> None:
         option = self.highlighted_option
         conversation = int(option.id) if option is not None and option.id else None
-        self.post_message(ConversationList.ChangeRequested(what, conversation))
+        self.post_message(self.ChangeRequested(what, conversation))
 
 
 class ConversationList(Vertical):
-    """Search box and list. Opening, renaming and deleting are left to the screen."""
+    """Search box and list; renames and deletes. Opening is left to the screen."""
 
     @dataclass
     class Opened(Message):
@@ -53,25 +60,26 @@ class ConversationList(Vertical):
         conversation: int
 
     @dataclass
-    class ChangeRequested(Message):
-        """The user wants to "rename", "delete" or "undo" deleting a conversation."""
+    class Deleted(Message):
+        """A conversation is about to be gone; panes that show it should let go of it."""
 
-        what: str
-        conversation: int | None
+        conversation: int
 
     def __init__(self, conversations: Conversations) -> None:
         super().__init__()
         self._conversations = conversations
         self._search = Input(placeholder="Search all messages", compact=True, id="search")
         self._titles = Titles(markup=False, compact=True)
+        self._note = Static(markup=False, classes="note")
         self._open: set[int] = set()
         self._current: int | None = None
         self._shown: list[Conversation] = []
+        self._deleted: list[Conversation] = []  # for undo, latest last
 
     def compose(self) -> ComposeResult:
         yield self._search
         yield self._titles
-        yield Static("", markup=False, classes="note")
+        yield self._note
 
     def focus_search(self) -> None:
         """Put the cursor into the search box."""
@@ -98,7 +106,7 @@ class ConversationList(Vertical):
                 self._conversations.search if query.strip() else lambda _: self._conversations.newest(), query
             )
         except UserError as error:
-            self.query_one(".note", Static).update(plain(str(error)))
+            self._note.update(plain(str(error)))
             return
         self._show(found, query)
 
@@ -117,7 +125,7 @@ class ConversationList(Vertical):
             elif str(self._current) in ids:
                 self._titles.highlighted = ids.index(str(self._current))
         nothing = "Nothing found." if query.strip() else "Your conversations will be listed here."
-        self.query_one(".note", Static).update("" if found else nothing)
+        self._note.update("" if found else nothing)
         self._shown = list(found)
 
     def _row(self, talk: Conversation, width: int, is_found: bool) -> Content:
@@ -126,6 +134,50 @@ class ConversationList(Vertical):
         when = "" if is_found else f"{ago(time.time() - talk.updated)}  "
         below = when + one_line(talk.preview, max(width - 2 - len(when), 8))
         return Content.assemble((mark, "$accent"), title, "\n  ", plain(below).stylize("dim"))
+
+    # ---- changing
+
+    @on(Titles.ChangeRequested)
+    def change_requested(self, event: Titles.ChangeRequested) -> None:
+        event.stop()
+        self.change(event.what, event.conversation)
+
+    @work
+    async def change(self, what: str, conversation: int | None) -> None:
+        """ "rename" or "delete" a conversation, or "undo" the last delete."""
+        try:
+            if what == "undo":
+                await self._undo_delete()
+            elif conversation is not None:
+                talk = await asyncio.to_thread(self._conversations.get, conversation)
+                if talk is not None:
+                    await (self._rename(talk) if what == "rename" else self._delete(talk))
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+        self.reload()
+
+    async def _rename(self, talk: Conversation) -> None:
+        from tui_chat.screens.ask_text import AskText  # here: not needed for the first paint
+
+        title = await self.app.push_screen_wait(AskText("Rename the conversation", talk.title))
+        if title and title.strip():
+            await asyncio.to_thread(self._conversations.rename, talk.id, one_line(title, 120))
+
+    async def _delete(self, talk: Conversation) -> None:
+        self.post_message(self.Deleted(talk.id))
+        await asyncio.to_thread(self._conversations.delete, talk.id)
+        self._deleted.append(talk)
+        self.notify(f"Deleted “{one_line(talk.title, 40)}”. Press u in the list to undo.", markup=False)
+
+    async def _undo_delete(self) -> None:
+        if not self._deleted:
+            self.notify("Nothing was deleted just now.", markup=False)
+            return
+        talk = self._deleted.pop()
+        await asyncio.to_thread(self._conversations.restore, talk.id)
+        self.notify(f"“{one_line(talk.title, 40)}” is back.", markup=False)
+
+    # ---- searching and opening
 
     @on(Input.Changed)
     def search_as_typed(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
+from tui_chat.clipboard import send_to_clipboard
 from tui_chat.conversations import StoredMessage
 from tui_chat.text import plain
 from tui_chat.widgets.message_view import MessageView
@@ -42,11 +44,6 @@ class Transcript(VerticalScroll, can_focus=False):
         """The messages on the screen, oldest first."""
         return list(self.query(MessageView))
 
-    @property
-    def last_reply(self) -> MessageView | None:
-        """The newest message of the model."""
-        return next((view for view in reversed(self.views) if view.message.role == "assistant"), None)
-
     async def show(self, messages: Sequence[StoredMessage]) -> None:
         """Show a conversation from its end."""
         await self._messages.remove_children()
@@ -68,6 +65,26 @@ class Transcript(VerticalScroll, can_focus=False):
         self.anchor()
         return view
 
+    async def copy_last_reply(self, code_only: bool) -> None:
+        """Send the newest message of the model to the clipboard, or its last code block."""
+        replies = [view for view in self.views if view.message.role == "assistant"]
+        if replies:
+            await self.copy(MessageView.CopyRequested(replies[-1], code_only))
+        else:
+            self.notify("There is no reply yet.", markup=False)
+
+    @on(MessageView.CopyRequested)
+    async def copy(self, event: MessageView.CopyRequested) -> None:
+        """Send a message, as it was said, or its last code block to the clipboard."""
+        event.stop()
+        text = event.view.text_so_far
+        if not event.code_only:
+            await send_to_clipboard(self.app, text, "Message")
+        elif blocks := _code_blocks(text):
+            await send_to_clipboard(self.app, blocks[-1].rstrip("\n"), "Code")
+        else:
+            self.notify("There is no code in this message.", markup=False)
+
     async def remove_views(self, messages: Sequence[StoredMessage]) -> None:
         """Take messages off the screen."""
         gone = {message.id for message in messages}
@@ -87,8 +104,8 @@ class Transcript(VerticalScroll, can_focus=False):
         self.release_anchor()
         self.scroll_to_widget(first, top=True, animate=False)
 
-    async def on_click(self, event: object) -> None:
-        if isinstance(getattr(event, "widget", None), Static) and event.widget.has_class("earlier"):  # type: ignore[attr-defined]
+    async def on_click(self, event: events.Click) -> None:
+        if event.widget is not None and event.widget.has_class("earlier"):
             await self.action_earlier()
 
     def _earlier_note(self) -> list[Static]:
@@ -97,3 +114,11 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def _view(self, message: StoredMessage) -> MessageView:
         return MessageView(message, self._show_statistics)
+
+
+def _code_blocks(text: str) -> list[str]:
+    from tui_chat.markdown_text import (
+        code_blocks,  # here: a Markdown parser is not needed for the first paint
+    )
+
+    return code_blocks(text)

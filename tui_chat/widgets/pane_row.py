@@ -1,0 +1,115 @@
+"""One to four chat panes beside each other.
+
+Panes that do not fit are kept and hidden. The one rule: the focused pane is always on the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+
+from tui_chat.chat_settings import ChatSettings
+from tui_chat.widgets.chat_pane import ChatPane
+
+MOST_PANES = 4
+_NARROWEST_PANE = 42  # cells
+
+
+class PaneRow(Horizontal):
+    """The panes, and which of them has the focus or had it last."""
+
+    @dataclass
+    class Arranged(Message):
+        """Another pane has the focus, or there are more or fewer of them."""
+
+        row: PaneRow
+
+    def __init__(self, new_pane: Callable[[ChatSettings], ChatPane], settings: ChatSettings) -> None:
+        super().__init__(id="panes")
+        self._new_pane = new_pane
+        self._panes = [new_pane(settings)]
+        self._place = 0  # of the focused pane
+
+    def compose(self) -> ComposeResult:
+        yield from self._panes
+
+    @property
+    def panes(self) -> Sequence[ChatPane]:
+        return tuple(self._panes)
+
+    @property
+    def pane(self) -> ChatPane:
+        """The pane that has the focus, or had it last."""
+        return self._panes[self._place]
+
+    async def add(self, settings: ChatSettings) -> ChatPane | None:
+        """One more pane, focused; None when there are as many as fit a mind."""
+        if len(self._panes) >= MOST_PANES:
+            self.notify(f"There are {MOST_PANES} panes already. F8 closes one.", markup=False)
+            return None
+        sent = self.pane.prompt.sent
+        pane = self._new_pane(settings)
+        self._panes.append(pane)
+        await self.mount(pane)
+        pane.prompt.remember(sent)
+        pane.load_model()
+        self.focus_pane(len(self._panes) - 1)
+        return pane
+
+    async def chat_with(self, settings: ChatSettings) -> None:
+        """A pane with these settings: an empty one if there is, else a new one, else the focused one anew."""
+        pane = next((pane for pane in self._panes if not pane.session.messages), None)
+        if pane is None and len(self._panes) < MOST_PANES:
+            await self.add(settings)
+            return
+        pane = pane or self.pane
+        if pane.session.messages:
+            await pane.begin_anew()
+        await pane.change_settings(settings)
+        self.focus_pane(self._panes.index(pane))
+
+    async def close(self) -> None:
+        """Close the focused pane; the last one is emptied instead."""
+        pane = self.pane
+        await pane.begin_anew()
+        if len(self._panes) > 1:
+            self._panes.remove(pane)
+            self.focus_pane(min(self._place, len(self._panes) - 1))
+            await pane.remove()
+
+    def focus_pane(self, place: int) -> None:
+        """Go to a pane; past the last one is the first."""
+        self._place = place % len(self._panes)
+        self.show_panes()
+        self.pane.prompt.focus()
+
+    def move_focus(self, by: int) -> None:
+        """Go to a neighbour."""
+        self.focus_pane(self._place + by)
+
+    def show_panes(self) -> None:
+        """Show as many panes as fit, among them the focused one."""
+        total = len(self._panes)
+        count = max(1, min(total, self.size.width // _NARROWEST_PANE))
+        first = min(max(self._place - count + 1, 0), total - count)
+        for place, pane in enumerate(self._panes):
+            pane.display = first <= place < first + count
+            pane.place = f"{place + 1}/{total}" if total > 1 else ""
+            pane.set_class(place == self._place and total > 1, "-current")
+            pane.set_class(place == first, "-first")
+            pane.refresh_title()
+        self.post_message(self.Arranged(self))
+
+    def on_resize(self) -> None:
+        self.show_panes()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        for place, pane in enumerate(self._panes):
+            if place != self._place and pane in event.widget.ancestors_with_self:
+                self._place = place
+                self.show_panes()
