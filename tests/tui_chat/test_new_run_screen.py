@@ -1,0 +1,291 @@
+"""The form for a new run: what it refuses beside the field, what it promises, and what it starts."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input, Select, Static
+from textual.worker import WorkerCancelled
+
+from engine.errors import UserError
+from engine.paths import runs_path
+from tests.tui_chat.fake_run import FakeRun
+from trainers import launcher
+from trainers.config import TrainingConfig, read_recipe, recipe_names
+from trainers.run_directory import RunDirectory
+from tui_chat import run_form
+from tui_chat.run_form import config_of, free_name, leading_comment, name_problem, prefilled
+from tui_chat.screens.new_run import NewRunScreen
+from tui_chat.widgets.data_tree import DataTree, PathSuggester
+
+RECIPE = "shakespeare-char-cpu"
+
+
+class FormApp(App[None]):
+    def __init__(self) -> None:
+        super().__init__()
+        self.results: list[str | None] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(NewRunScreen(), self.results.append)
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a text and a file of conversations; the form is opened in it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "plays.txt").write_text("To be, or not to be, that is the question.\n" * 200)
+    row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+    (folder / "chats.jsonl").write_text(f"{json.dumps(row)}\nnot json\n")
+    (folder / "photo.jpg").write_bytes(b"\xff\xd8")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TrainingConfig, str]]:
+    """What the form asked the launcher to start; nothing is started."""
+    found: list[tuple[TrainingConfig, str]] = []
+
+    def start(config: TrainingConfig, runs: Path, name: str) -> RunDirectory:
+        found.append((config, name))
+        return RunDirectory(runs / name)
+
+    monkeypatch.setattr(launcher, "start_run", start)
+    return found
+
+
+async def wait_for_checks(pilot: Pilot[None]) -> None:
+    """Until the form's own workers are done; the file tree has one that never ends."""
+    await pilot.pause()
+    groups = ("data", "speeds", "base model", "launch")
+    for worker in [one for one in pilot.app.workers if one.group in groups]:
+        with suppress(WorkerCancelled):  # a newer check took its place
+            await worker.wait()
+    await pilot.pause()
+
+
+async def settle(pilot: Pilot[None]) -> NewRunScreen:
+    await wait_for_checks(pilot)
+    screen = pilot.app.screen
+    assert isinstance(screen, NewRunScreen)
+    return screen
+
+
+async def type_into(pilot: Pilot[None], field: str, text: str) -> NewRunScreen:
+    pilot.app.screen.query_one(f"#{field}", Input).value = text
+    return await settle(pilot)
+
+
+def text_of(screen: NewRunScreen, selector: str) -> str:
+    return str(screen.query_one(selector, Static).render())
+
+
+async def test_the_form_is_filled_from_the_recipe_and_starts_what_it_says(
+    data: Path, started: list[tuple[TrainingConfig, str]]
+):
+    app = FormApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        assert screen.query_one("#field-max_steps", Input).value == "2000"
+        assert "plain text" in text_of(screen, "#data-report")
+        assert "Ready" in text_of(screen, "#start-problem")
+        await pilot.press("ctrl+s")
+        await wait_for_checks(pilot)
+        expected = read_recipe(RECIPE).with_changes("test", dataset=str(data / "plays.txt"))
+        assert started == [(expected, RECIPE)]
+        assert app.results == [RECIPE]
+
+
+async def test_a_wrong_setting_is_said_beside_its_field_and_stays_as_typed(
+    data: Path, started: list[tuple[TrainingConfig, str]]
+):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        await type_into(pilot, "data-path", "plays.txt")
+        screen = await type_into(pilot, "field-batch_size", "zero")
+        assert "must be a whole number" in text_of(screen, "#note-batch_size")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert started == []
+        assert screen.query_one("#field-batch_size", Input).value == "zero"
+        assert screen.focused is screen.query_one("#field-batch_size")
+
+
+async def test_settings_that_contradict_each_other_are_named(data: Path):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        screen = await type_into(pilot, "field-embedding_size", "130")
+        assert "must be a multiple of num_heads" in text_of(screen, "#note-embedding_size")
+
+
+async def test_lines_that_cannot_be_used_are_counted_with_their_reasons(data: Path):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "chats.jsonl")
+        report = text_of(screen, "#data-report")
+        assert "1 rows" in report and "line 2: not valid JSON" in report
+        assert "fine-tuning recipe" in text_of(screen, "#start-problem")
+
+
+async def test_a_path_that_is_not_there_is_said_and_nothing_starts(
+    data: Path, started: list[tuple[TrainingConfig, str]]
+):
+    async with FormApp().run_test(size=(80, 24)) as pilot:
+        screen = await type_into(pilot, "data-path", "plais.txt")
+        assert "no such file" in text_of(screen, "#data-report")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert started == []
+
+
+async def test_running_text_is_refused_for_a_recipe_that_needs_conversations(
+    data: Path, started: list[tuple[TrainingConfig, str]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run_form, "look_at_model", lambda reference: run_form.BaseModel("a model"))
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        screen.query_one("#recipe", Select).value = "fine-tune-conversations"
+        screen = await settle(pilot)
+        assert screen.query_one("#row-base_model").display
+        assert not screen.query_one("#row-num_layers").display
+        assert "needs conversations" in text_of(screen, "#start-problem")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert started == []
+
+
+async def test_a_model_to_start_from_that_is_not_there_is_said_beside_it(data: Path):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        screen.query_one("#recipe", Select).value = "fine-tune-conversations"
+        await settle(pilot)
+        screen = await type_into(pilot, "field-base_model", "run:nowhere")
+        assert screen.query_one("#note-base_model").has_class("-problem")
+        screen = await type_into(pilot, "field-max_steps", "10")
+        assert screen.query_one("#note-base_model").has_class("-problem")
+
+
+async def test_when_the_launcher_refuses_the_reason_is_shown_and_the_form_stays(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(config: TrainingConfig, runs: Path, name: str) -> RunDirectory:
+        raise UserError("The disk is full [/].")
+
+    monkeypatch.setattr(launcher, "start_run", refuse)
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await type_into(pilot, "data-path", "plays.txt")
+        await pilot.press("ctrl+s")
+        screen = await settle(pilot)
+        assert "The disk is full [/]." in text_of(screen, "#start-problem")
+        assert screen.query_one("#data-path", Input).value == "plays.txt"
+        assert app.results == []
+
+
+async def test_the_estimate_counts_parameters_exactly_and_calls_its_time_a_guess(data: Path):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        vocabulary = len(set((data / "plays.txt").read_text()))
+        expected = 804_096 + (vocabulary - 65) * 128
+        assert f"{expected:,}" in text_of(screen, "#estimate")
+        assert "a rough guess" in text_of(screen, "#estimate")
+
+
+async def test_after_a_run_like_it_the_time_is_no_longer_a_guess(data: Path):
+    FakeRun(runs_path(), "first").train_until(500)
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        assert "as fast as “first”" in text_of(screen, "#estimate")
+
+
+async def test_the_name_of_a_run_that_is_there_gets_a_number(data: Path):
+    FakeRun(runs_path(), RECIPE)
+    async with FormApp().run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        assert screen.query_one("#field-name", Input).value == f"{RECIPE}-2"
+        screen = await type_into(pilot, "field-name", RECIPE)
+        assert "already" in text_of(screen, "#note-name")
+
+
+async def test_escape_closes_the_form_without_a_run(started: list[tuple[TrainingConfig, str]]):
+    app = FormApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.results == [None]
+        assert started == []
+
+
+async def test_the_tree_offers_data_files_and_shows_any_name_as_text(data: Path):
+    evil = "evil [red][x]\x1b[31m.txt"
+    (data / evil).write_text("x")
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        labels = [str(node.label) for node in screen.query_one(DataTree).root.children]
+        assert labels == ["chats.jsonl", "evil [red][x]␛[31m.txt", "plays.txt"]
+        screen.query_one(DataTree).focus()
+        await pilot.press("down", "enter")
+        screen = await settle(pilot)
+        assert screen.query_one("#data-path", Input).value.endswith("chats.jsonl")
+
+
+async def test_a_typed_path_is_completed(data: Path):
+    (data / "books").mkdir()
+    suggester = PathSuggester()
+    assert await suggester.get_suggestion("pl") == "plays.txt"
+    assert await suggester.get_suggestion(f"{data}/bo") == f"{data}/books"
+    assert await suggester.get_suggestion("photo") is None
+    assert await suggester.get_suggestion("no/such/folder/x") is None
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_fills_a_form_that_is_right_at_once(name: str):
+    recipe = run_form.load_recipe(name)
+    config, problems = config_of(recipe.config, prefilled(recipe.config))
+    assert problems == {}
+    assert config == recipe.config
+    assert recipe.description and "tui-chat train" not in recipe.description
+
+
+@given(st.dictionaries(st.sampled_from(list(run_form.FIELDS)), st.text(max_size=12)))
+def test_whatever_is_typed_is_understood_or_refused_with_a_reason(texts: dict[str, str]):
+    config, problems = config_of(read_recipe(RECIPE), texts)
+    assert (config is None) == bool(problems)
+
+
+def test_the_lowest_learning_rate_keeps_its_distance_from_the_highest():
+    recipe = read_recipe(RECIPE)
+    config, _ = config_of(recipe, {"learning_rate": "1e-5"})
+    assert config is not None
+    assert config.min_learning_rate == pytest.approx(1e-6)
+
+
+def test_smaller_passes_follow_the_batch_size():
+    recipe = read_recipe(RECIPE).with_changes("test", batch_size=16, micro_batch_size=4)
+    config, problems = config_of(recipe, {"batch_size": "6"})
+    assert problems == {}
+    assert config is not None and config.micro_batch_size == 2
+
+
+def test_thousands_may_be_written_with_commas():
+    config, _ = config_of(read_recipe(RECIPE), {"max_steps": "10,000"})
+    assert config is not None and config.max_steps == 10_000
+
+
+def test_names_are_refused_with_what_can_be_used_instead():
+    assert "Use up to 64 letters" in name_problem("../evil", [])
+    assert name_problem("taken", ["taken"]) == "There is a run of this name already."
+    assert name_problem("new", ["taken"]) == ""
+    assert free_name("a", ["a", "a-2"]) == "a-3"
+
+
+def test_the_description_of_a_recipe_is_the_comment_it_begins_with():
+    assert (
+        leading_comment("# Learns to write.\n#  Any text.\n\n# later\nx = 1") == "Learns to write. Any text."
+    )
