@@ -76,9 +76,11 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run_train(options: argparse.Namespace) -> int:
-    changes = list(options.changes)
-    if options.what is None and changes and "=" not in changes[-1]:
-        options.what = changes.pop()  # `train --set a=1 RECIPE`: the recipe stands among the settings
+    # `train --set a=1 RECIPE` is read as two settings, but a word without "=" can only be the recipe.
+    words = [change for change in options.changes if "=" not in change] if options.what is None else []
+    changes = [change for change in options.changes if change not in words]
+    if len(words) == 1:
+        options.what = words[0]
     if options.what is None:
         if changes or options.name:
             raise UserError("What shall be trained? tui-chat train RECIPE, CONFIG.toml or DATA.")

@@ -1,0 +1,119 @@
+"""Runs are started only when they can work, and told what is wished through files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import UserError
+from trainers.config import TrainingConfig, read_recipe, recipe_names, recipe_text
+from trainers.launcher import (
+    delete_run,
+    pause_run,
+    resume_run,
+    save_run,
+    start_run,
+    stop_run,
+    suggested_name,
+    wait_for_end,
+)
+from trainers.run_directory import RunDirectory, RunStatus
+
+
+def until(run: RunDirectory, holds: Callable[[RunStatus], bool]) -> RunStatus:
+    """The first status for which `holds`."""
+    deadline = time.monotonic() + 60
+    while not holds(status := run.status()):
+        assert time.monotonic() < deadline, (status, run.log_tail())
+        time.sleep(0.02)
+    return status
+
+
+def test_a_run_is_started_paused_resumed_saved_stopped_and_deleted(
+    tmp_path: Path, tiny: TrainingConfig
+) -> None:
+    runs = tmp_path / "runs"
+    run = start_run(tiny.with_changes("test", max_steps=1_000_000, checkpoint_interval=1_000_000), runs)
+    try:
+        until(run, lambda status: status.state == "running" and status.step > 0)
+        with pytest.raises(UserError, match="is going on"):
+            delete_run(run)
+        with pytest.raises(UserError, match="is running already"):
+            resume_run(run)
+        save_run(run)
+        until(run, lambda status: not run.has_wish("save"))
+        assert run.checkpoints()
+        pause_run(run)
+        step = until(run, lambda status: status.state == "paused").step
+        assert run.checkpoints()[-1].step == step
+        resume_run(run)
+        until(run, lambda status: status.step > step)
+    finally:
+        stop_run(run)
+        status = wait_for_end(run, 30)
+    assert status.state == "stopped"
+    with pytest.raises(UserError, match="not running; it is stopped"):
+        stop_run(run)
+    resume_run(run, max_steps=status.step + 1)
+    assert wait_for_end(run, 60).state == "finished", run.log_tail()
+    with pytest.raises(UserError, match="is finished"):
+        resume_run(run)
+    delete_run(run)
+    assert list(runs.iterdir()) == []
+
+
+def test_a_run_is_detached_and_its_folder_names_do_not_confuse_it(
+    tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "__init__.py").write_text("raise RuntimeError('the wrong engine')")
+    monkeypatch.chdir(tmp_path)
+    run = start_run(tiny.with_changes("test", dataset="text.txt", max_steps=2), tmp_path / "runs", "mine")
+    assert run.name == "mine"
+    assert run.config().dataset == str(tmp_path / "text.txt")
+    assert wait_for_end(run, 60).state == "finished", run.log_tail()
+    with pytest.raises(UserError, match="There is a run 'mine' already"):
+        start_run(tiny, tmp_path / "runs", "mine")
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "words"),
+    [
+        ("", {}, "nothing in it to learn from"),
+        ("text\n", {"method": "fine_tuning"}, "needs conversations; this is plain text"),
+        (None, {}, "no such file"),
+        ("text\n", {"dataset": ""}, "No data is named"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_made(
+    tmp_path: Path, tiny: TrainingConfig, content: str | None, changes: dict[str, object], words: str
+) -> None:
+    path = tmp_path / "data.txt"
+    if content is not None:
+        path.write_text(content)
+    config = tiny.with_changes("test", **{"dataset": str(path), **changes})
+    with pytest.raises(UserError, match=words):
+        start_run(config, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failure_in_the_process_is_told_in_the_status(tmp_path: Path, tiny: TrainingConfig) -> None:
+    run = start_run(tiny.with_changes("test", base_model="nosuchmodel"), tmp_path / "runs")
+    status = wait_for_end(run, 60)
+    assert status.state == "failed"
+    assert status.error.startswith("There is no model 'nosuchmodel'")
+
+
+def test_names_come_from_the_data_or_its_folder() -> None:
+    assert suggested_name(TrainingConfig(dataset="/x/My Diary.txt.gz")).startswith("my-diary-2")
+    assert suggested_name(TrainingConfig(dataset="/x/shakespeare/input.txt")).startswith("shakespeare-2")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_is_valid_and_begins_by_saying_what_it_is_for(name: str) -> None:
+    read_recipe(name)
+    lines = recipe_text(name).splitlines()
+    assert all(line.startswith("# ") for line in lines[:2])
