@@ -17,8 +17,9 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from engine.errors import UserError
 from engine.paths import conversations_path
-from tui_chat.config import LoadedConfig
+from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, process_engines
 from tui_chat.screens.chat import ChatScreen
@@ -26,6 +27,7 @@ from tui_chat.text import visible
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.theme import Theme
 
     from tui_chat.screens.settings import SettingsScreen
 
@@ -63,7 +65,9 @@ class TuiChatApp(App[None]):
         self.loaded = loaded
         self._run_name = run_name
         self.conversations = conversations or Conversations.at(conversations_path())
-        factory = process_engines(loaded.config.engine) if engine_factory is None else engine_factory
+        factory = (
+            process_engines(lambda: self.loaded.config.engine) if engine_factory is None else engine_factory
+        )
         self.engines = Engines(factory, lambda reference: self.chat.engine_changed(reference))
         self.chat = ChatScreen(loaded.config, self.conversations, self.engines)
         self.add_mode("chat", lambda: self.chat)
@@ -72,6 +76,7 @@ class TuiChatApp(App[None]):
         self.set_keymap(dict(loaded.config.keys))
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._begin_work)
 
     async def _begin_work(self) -> None:
@@ -133,6 +138,17 @@ class TuiChatApp(App[None]):
         from tui_chat.commands import commands_of  # here: when the palette is opened
 
         return commands_of(self)
+
+    def _keep_theme(self, theme: Theme) -> None:
+        """Colours chosen in the palette are kept like any other setting."""
+        if theme.name == self.loaded.config.ui.theme:
+            return
+        try:
+            save_setting(self.loaded.path, "ui.theme", theme.name)
+        except UserError as error:
+            self.notify(visible(str(error)), severity="warning", markup=False)
+        else:
+            self.loaded = self.loaded.reloaded()
 
     # ---- the end
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.records import Record
@@ -35,3 +37,9 @@ def restored(saved: str, model: str, otherwise: ChatSettings) -> ChatSettings:
     except UserError:
         settings = otherwise
     return settings.with_changes("saved settings", model=model or settings.model)
+
+
+def short_reference(reference: str) -> str:
+    """A reference as a name to show: of a path, its last part."""
+    is_path = reference.startswith(("/", "~", ".")) or "\\" in reference
+    return re.split(r"[/\\]", reference.rstrip("/\\"))[-1] or reference if is_path else reference

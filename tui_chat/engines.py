@@ -79,14 +79,15 @@ class Engines:
         await self.keep_only(())
 
 
-def process_engines(section: EngineSection) -> EngineFactory:
-    """A factory of engines that run in processes of their own, as the settings say."""
+def process_engines(settings: Callable[[], EngineSection]) -> EngineFactory:
+    """A factory of engines that run in processes of their own, as the settings say when one is made."""
 
     def make(reference: str, on_progress: OnProgress) -> AppEngine:
         # Imported here: the first engine is made after the first paint.
         from engine.paths import logs_path
         from engine.process import ProcessEngine
 
+        section = settings()
         load = Load(
             reference=reference,
             backend=section.backend,

@@ -40,6 +40,11 @@ class Segment:
     is_code: bool = False
     language: str = ""
 
+    def looks_like(self, other: Segment) -> bool:
+        """Whether showing one instead of the other changes nothing."""
+        same_kind = self.is_code == other.is_code
+        return self is other or (same_kind and self.content.is_same(other.content))
+
 
 @dataclass(frozen=True)
 class _Block:

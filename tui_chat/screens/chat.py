@@ -139,6 +139,7 @@ class ChatScreen(Screen[None]):
         self._config = config
         for pane in self.panes:
             pane.prompt.enter_sends = config.ui.enter_sends
+            pane.transcript.show_statistics = config.ui.show_statistics
         self._list_wanted = None
         self.on_resize()
 

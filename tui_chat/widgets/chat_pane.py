@@ -20,7 +20,7 @@ from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
 from tui_chat.chat_session import ChatSession
-from tui_chat.chat_settings import ChatSettings
+from tui_chat.chat_settings import ChatSettings, short_reference
 from tui_chat.companions_in_chat import Companions
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import Engines
@@ -92,7 +92,7 @@ class ChatPane(Vertical):
     def model_name(self) -> str:
         """The loaded model's own name, or how it is referred to."""
         model = self._engines.engine_for(self.settings.model).model
-        return model.name if model else self.settings.model
+        return model.name if model else short_reference(self.settings.model)
 
     def refresh_title(self) -> None:
         """Show the model, what it is doing, and how it samples."""
@@ -191,8 +191,11 @@ class ChatPane(Vertical):
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
         finally:
-            self.call_later(self.refresh_title)
             self.post_message(self.ConversationChanged(self))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.worker is self._reply:
+            self.refresh_title()
 
     async def _converse(self, text: str, prompt: PromptInput | None) -> None:
         message = await self.session.say(text)

@@ -124,7 +124,7 @@ class MessageView(Vertical, can_focus=True):
             if place >= len(self._bodies):
                 self._bodies.append(_body(segment))
                 self.mount(self._bodies[place])
-            elif segment != self._shown[place]:
+            elif not segment.looks_like(self._shown[place]):
                 self._bodies[place].show(segment.content)
                 self._bodies[place].set_class(segment.is_code, "code")
         for body in self._bodies[len(segments) :]:

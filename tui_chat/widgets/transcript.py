@@ -27,7 +27,7 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def __init__(self, show_statistics: bool = True) -> None:
         super().__init__()
-        self._show_statistics = show_statistics
+        self.show_statistics = show_statistics
         self._messages = Vertical(
             classes="messages"
         )  # as tall as the pane at least: few messages stand below
@@ -113,7 +113,7 @@ class Transcript(VerticalScroll, can_focus=False):
         return [Static(plain(f"↑ {count} earlier messages (Home)"), classes="earlier")] if count else []
 
     def _view(self, message: StoredMessage) -> MessageView:
-        return MessageView(message, self._show_statistics)
+        return MessageView(message, self.show_statistics)
 
 
 def _code_blocks(text: str) -> list[str]:

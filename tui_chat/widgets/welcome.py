@@ -5,12 +5,12 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
-_THINGS_TO_TRY = (
-    ("Enter", "say hello: your model is loading behind this page"),
-    ("Ctrl+P", "a joke, a poem, and every other command"),
-    ("Ctrl+O", "another model, or one you trained yourself"),
-    ("Ctrl+T", "a second pane, to compare two models"),
-    ("F3", "train a model, and chat with it while it learns"),
+_THINGS_TO_TRY = (  # no wider than the narrowest pane
+    ("Enter", "say hello; the model is loading"),
+    ("Ctrl+P", "a joke, a poem, every command"),
+    ("Ctrl+O", "another model, or your own"),
+    ("Ctrl+T", "a second pane beside this one"),
+    ("F3", "train a model and watch it learn"),
 )
 
 
