@@ -9,6 +9,7 @@ The one rule: however it ends, the status says so in a sentence, and the log kee
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import sys
@@ -23,6 +24,7 @@ from trainers.wishes import Wishes
 
 logger = logging.getLogger("trainers")
 _NICENESS = 5  # the app and a chat beside the run stay quick
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from glibc's malloc.h
 
 
 class _StoppedEarlyError(Exception):
@@ -127,9 +129,28 @@ def _is_out_of_memory(error: Exception) -> bool:
     )
 
 
+def _keep_freed_memory() -> None:
+    """Let glibc keep large blocks for the next step instead of giving each back to the system.
+
+    A step frees and asks again for hundreds of megabytes; with the defaults every one of their pages is unmapped,
+    mapped and zeroed each time, which took 15-20 % of a step (6 layers x 256, context 512).
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):  # another C library: it does as it does
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        for option, value in (
+            (_M_MMAP_THRESHOLD, 1 << 30),
+            (_M_TRIM_THRESHOLD, (1 << 31) - 1),
+            (_M_ARENA_MAX, 1),
+        ):
+            mallopt(option, value)
+
+
 if __name__ == "__main__":
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
+    _keep_freed_memory()
     started = time.perf_counter()
     status = main()
     logger.info("ended after %.0f s", time.perf_counter() - started)

@@ -49,6 +49,11 @@ def test_a_run_of_the_same_kind_tells_how_long_the_next_one_takes():
     assert found.seconds == pytest.approx(found.tokens / 23_000, rel=0.15)
 
 
+def test_of_runs_of_one_size_the_fastest_tells_since_the_others_shared_the_machine():
+    runs = [Speed("busy", "cpu", 804_096, 300.0), Speed("quiet", "cpu", 810_000, 23_000.0)]
+    assert estimate(config(), SMALL, runs).measured_by == "quiet"
+
+
 def test_without_a_comparable_run_the_time_is_marked_as_rough():
     far = [Speed("huge", "cpu", 100_000_000, 200.0), Speed("elsewhere", "cuda", 804_096, 1e6)]
     assert estimate(config(), SMALL, far).measured_by == ""

@@ -9,10 +9,10 @@ import pytest
 
 from tui_chat.cli import main
 
-RUN_KEYS = (
-    "name directory pid state step max_steps loss val_loss val_bits_per_byte tokens_per_second seconds_left best_step "
-    "error"
-).split()
+RUN_KEYS = [
+    *("name", "directory", "pid", "state", "step", "max_steps", "loss", "val_loss", "val_bits_per_byte"),
+    *("tokens_per_second", "seconds_left", "best_step", "error"),
+]
 SMALL = ("num_layers=1", "num_heads=2", "embedding_size=16", "context_length=16", "max_steps=6", "threads=1")
 
 
