@@ -9,6 +9,7 @@ The one rule: a time comes from what earlier runs measured on this machine, or s
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -139,10 +140,17 @@ def estimate(
 
 
 def _nearest(speeds: Sequence[Speed], device: str, parameters: int) -> Speed | None:
-    """The run on the same kind of device whose model is nearest in size; beyond ten times it tells nothing."""
+    """The run on the same kind of device whose model is nearest in size, the fastest of those of about one size.
+
+    A slower one shared the machine with something else; a model ten times as large or small tells nothing.
+    """
     alike = [speed for speed in speeds if speed.device.startswith(device)]
     alike = [speed for speed in alike if 0.1 <= speed.num_parameters / parameters <= 10]
-    return min(alike, key=lambda speed: abs(speed.num_parameters - parameters), default=None)
+
+    def distance(speed: Speed) -> tuple[int, float]:
+        return abs(round(math.log2(speed.num_parameters / parameters))), -speed.tokens_per_second
+
+    return min(alike, key=distance, default=None)
 
 
 def has_card() -> bool:

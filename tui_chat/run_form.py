@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from engine.records import words_of
 from trainers.config import TrainingConfig, read_recipe, recipe_text
 from trainers.data_files import PACKED_SUFFIXES, ROW_SUFFIXES, TEXT_SUFFIXES
 from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
-from trainers.estimates import Estimate, ModelShape, num_parameters
+from trainers.estimates import ModelShape, Speed, estimate, num_parameters, vocabulary_size
 from trainers.run_directory import check_run_name
 from tui_chat import quantities
 
@@ -38,6 +39,8 @@ FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
 }
 NUMBERS = ("max_steps", "batch_size", "context_length", "num_layers", "num_heads", "embedding_size")
 _SOURCE = "form"
+_GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
+_CHARACTERS_PER_TOKEN = 4  # of byte-pair encodings, about
 _LARGE_FILE = 100_000_000  # bytes; of more, the check sees a part
 _ROWS_OF_LARGE, _MILLIONS_OF_LARGE = 20_000, 50
 
@@ -224,22 +227,6 @@ def data_hint(config: TrainingConfig, report: DataReport) -> str:
     return ""
 
 
-def estimate_lines(found: Estimate, data_characters: int, is_character_level: bool) -> list[tuple[str, str]]:
-    """(what, how much) of an estimate."""
-    basis = f"as fast as “{found.measured_by}”" if found.measured_by else "a rough guess"
-    lines = [
-        ("Parameters", f"{found.num_parameters:,}"),
-        ("Memory", f"about {quantities.byte_count(found.memory_bytes)}"),
-        ("Time", f"about {quantities.duration(found.seconds)}, {basis}"),
-        ("Reads", f"{quantities.count(found.tokens)} tokens"),
-    ]
-    tokens_in_data = data_characters if is_character_level else data_characters / 4
-    if tokens_in_data:
-        times = found.tokens / tokens_in_data
-        lines[-1] = ("Reads", f"{lines[-1][1]}, the data {times:.1f} times" if times >= 0.1 else lines[-1][1])
-    return lines
-
-
 class BaseModel(NamedTuple):
     """A model to start from, as far as it is known without loading it."""
 
@@ -268,6 +255,36 @@ def look_at_model(reference: str) -> BaseModel:
     parameters = card.num_parameters or num_parameters(shape)
     words = f"{card.name}: {quantities.count(parameters)} parameters, context {shape.context_length:,}"
     return BaseModel(words, shape, parameters)
+
+
+def expectations(
+    config: TrainingConfig, data: CheckedData | None, base: BaseModel | None, speeds: Sequence[Speed]
+) -> list[tuple[str, str]]:
+    """(what, how much) of what a run will need; an existing model's shape is not known before it was looked at."""
+    if not config.base_model:
+        characters = data.characters if data else _GUESSED_CHARACTERS
+        shape, parameters = ModelShape.of(config, vocabulary_size(config, characters)), 0
+    elif base and base.shape:
+        shape, parameters = base.shape, base.num_parameters
+        shape = replace(shape, context_length=min(shape.context_length, config.context_length))
+    else:
+        return [("", "Known when the model to start from is there.")]
+    found = estimate(config, shape, speeds, parameters)
+    basis = f"as fast as “{found.measured_by}”" if found.measured_by else "a rough guess"
+    return [
+        ("Parameters", f"{found.num_parameters:,}"),
+        ("Memory", f"about {quantities.byte_count(found.memory_bytes)}"),
+        ("Time", f"about {quantities.duration(found.seconds)}, {basis}"),
+        ("Reads", f"{quantities.count(found.tokens)} tokens{_repetitions(config, data, found.tokens)}"),
+    ]
+
+
+def _repetitions(config: TrainingConfig, data: CheckedData | None, tokens: int) -> str:
+    if data is None or not data.report.complete or not data.report.characters:
+        return ""
+    is_by_character = config.tokenizer == "char" and not config.base_model
+    times = tokens / (data.report.characters / (1 if is_by_character else _CHARACTERS_PER_TOKEN))
+    return f", the data {times:.1f} times" if times >= 0.1 else ""
 
 
 # Layers, width, context and vocabulary in a config.json, as GPT-2 and as others call them.

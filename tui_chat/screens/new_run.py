@@ -23,19 +23,18 @@ from engine.errors import UserError
 from engine.paths import runs_path
 from trainers import launcher
 from trainers.config import TrainingConfig, recipe_names
-from trainers.datasets import DataReport
-from trainers.estimates import ModelShape, Speed, estimate, speeds_of, vocabulary_size
+from trainers.estimates import Speed, speeds_of
 from trainers.run_directory import list_runs
-from tui_chat import quantities, run_form
+from tui_chat import run_form
 from tui_chat.run_form import BaseModel, CheckedData, Recipe
 from tui_chat.text import one_line, plain, visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataTree, PathSuggester
+from tui_chat.widgets.run_words import report_words
 
 _READY = "Ready to start."
 _FIRST_RECIPE = "shakespeare-char-cpu"
 _SECONDS_AFTER_TYPING = 0.3
-_GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
 
 
 class NewRunScreen(Screen[str | None]):
@@ -291,23 +290,9 @@ class NewRunScreen(Screen[str | None]):
         if config is None:
             box.update(Content.styled("Known when the settings are right.", "$foreground 60%"))
             return
-        characters = self._data.characters if self._data else 0
-        if config.base_model:
-            if self._base is None or self._base.shape is None:
-                box.update(Content.styled("Known when the model to start from is there.", "$foreground 60%"))
-                return
-            shape, parameters = self._base.shape, self._base.num_parameters
-        else:
-            shape = ModelShape.of(config, vocabulary_size(config, characters or _GUESSED_CHARACTERS))
-            parameters = 0
-        found = estimate(config, shape, self._speeds, parameters)
-        data_characters = self._data.report.characters if self._data and self._data.report.complete else 0
-        lines = run_form.estimate_lines(found, data_characters, config.tokenizer == "char")
-        box.update(
-            Content("\n").join(
-                Content.assemble((f"{what:<16}", "$foreground 60%"), visible(words)) for what, words in lines
-            )
-        )
+        lines = run_form.expectations(config, self._data, self._base, self._speeds)
+        words = [Content.assemble((f"{what:<16}", "$foreground 60%"), visible(how)) for what, how in lines]
+        box.update(Content("\n").join(words))
 
     # ---- the end
 
@@ -358,23 +343,3 @@ class NewRunScreen(Screen[str | None]):
     def action_cancel(self) -> None:
         """Close the form without a run."""
         self.dismiss(None)
-
-
-def report_words(report: DataReport, width: int) -> Content:
-    """What the look at the data found: how much, what is odd, and how it begins."""
-    kind = "plain text" if report.format == "plain_text" else f"{report.format} rows"
-    unit = "lines" if report.format == "plain_text" else "rows"
-    more = "" if report.complete else " in its first part"
-    counts = [f"{report.rows:,} {unit}", f"{quantities.count(report.characters)} characters{more}"]
-    if report.files > 1:
-        counts.insert(0, f"{report.files:,} files")
-    lines = [Content.assemble(("✔ ", "$text-success"), (kind, "bold"), " · ", " · ".join(counts))]
-    lines += [
-        Content.styled(f"! {one_line(warning, 200)}", "$text-warning") for warning in report.warnings[:4]
-    ]
-    lines += [
-        Content.styled("  " + one_line(f"line {bad.line:,}: {bad.reason}", width - 2), "$text-warning")
-        for bad in report.rejected[:3]
-    ]
-    lines += [Content.styled(one_line(f"│ {row}", width), "$foreground 60%") for row in report.preview[:2]]
-    return Content("\n").join(lines)

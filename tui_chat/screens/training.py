@@ -49,14 +49,14 @@ class TrainingScreen(Screen[None]):
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-short"), (32, "-tall"), (48, "-towering")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_run", "New run", id="training.new"),
-        Binding("c", "chat", "Chat with it", id="training.chat"),
+        Binding("c", "chat", "Chat", id="training.chat"),
         Binding("b", "chat_best", "Chat with the best checkpoint", show=False, id="training.chat_best"),
         Binding("p", "pause", "Pause", id="training.pause"),
         Binding("r", "resume", "Resume", id="training.resume"),
         Binding("s", "stop", "Stop", id="training.stop"),
         Binding("w", "save", "Save a checkpoint now", show=False, id="training.save"),
         Binding("d,delete", "delete", "Delete", id="training.delete"),
-        Binding("v", "next_view", "Other curve", id="training.view"),
+        Binding("v", "next_view", "Curve", id="training.view"),
         *(
             Binding(str(number), f"tab('{name}')", f"Tab: {name}", show=False, id=f"training.{name}")
             for number, name in enumerate(TABS, 1)
@@ -89,7 +89,7 @@ class TrainingScreen(Screen[None]):
                 yield RunMonitor(id="monitor")
                 with Horizontal(id="run-buttons"):
                     for name, label in (
-                        ("chat", "Chat with it"),
+                        ("chat", "Chat"),
                         ("pause", "Pause"),
                         ("resume", "Resume"),
                         ("save", "Save now"),

@@ -38,7 +38,7 @@ class MetricsChart(Widget, can_focus=True):
         )
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move_cursor(-1)", "Read values", id="chart.left", key_display="←→"),
+        Binding("left", "move_cursor(-1)", "Read", id="chart.left", key_display="←→"),
         Binding("right", "move_cursor(1)", "Cursor right", show=False, id="chart.right"),
         Binding(
             "shift+left,ctrl+left", "move_cursor(-10)", "Cursor far left", show=False, id="chart.far_left"
@@ -48,7 +48,7 @@ class MetricsChart(Widget, can_focus=True):
         ),
         Binding("home", "cursor_to(0)", "Cursor to the start", show=False, id="chart.start"),
         Binding("end,escape", "clear_cursor", "Follow the newest", show=False, id="chart.newest"),
-        Binding("x", "toggle_log_x", "Log axis", id="chart.log"),
+        Binding("x", "toggle_log_x", "Log x", id="chart.log"),
         Binding("m", "cycle_smoothing", "Smooth", id="chart.smooth"),
         Binding("plus,equals_sign,z", "zoom(1)", "Zoom", id="chart.zoom_in", key_display="+"),
         Binding("minus,Z", "zoom(-1)", "Zoom out", show=False, id="chart.zoom_out"),

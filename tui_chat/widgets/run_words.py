@@ -9,6 +9,7 @@ from textual.content import Content
 
 from engine.records import explanation_of
 from trainers.config import TrainingConfig
+from trainers.datasets import DataReport
 from tui_chat import quantities
 from tui_chat.run_watch import WatchedRun
 from tui_chat.text import one_line, plain, visible
@@ -69,8 +70,8 @@ def list_lines(watched: WatchedRun, width: int) -> Content:
     name = one_line(watched.run.name, max(8, width - len(state) - 4))
     steps = f"{status.step:,}/{status.max_steps:,}"
     bar_width = max(4, width - len(steps) - 3)
-    facts = [f"val {quantities.loss(status.val_loss)}"]
-    if watched.is_active:
+    facts = [f"val {quantities.loss(status.val_loss)}"] if status.val_loss is not None else []
+    if watched.is_active and status.tokens_per_second is not None:
         facts.append(quantities.rate(status.tokens_per_second))
     facts.append(time_words(watched))
     gap = " " * max(1, width - len(name) - len(state) - 2)
@@ -199,3 +200,23 @@ def sample_words(step: int, prompt: str, text: str, width: int) -> Content:
         plain(text),
         "\n",
     )
+
+
+def report_words(report: DataReport, width: int) -> Content:
+    """What the look at the data found: how much, what is odd, and how it begins."""
+    kind = "plain text" if report.format == "plain_text" else f"{report.format} rows"
+    unit = "lines" if report.format == "plain_text" else "rows"
+    more = "" if report.complete else " in its first part"
+    counts = [f"{report.rows:,} {unit}", f"{quantities.count(report.characters)} characters{more}"]
+    if report.files > 1:
+        counts.insert(0, f"{report.files:,} files")
+    lines = [Content.assemble(("✔ ", "$text-success"), (kind, "bold"), " · ", " · ".join(counts))]
+    lines += [
+        Content.styled(f"! {one_line(warning, 200)}", "$text-warning") for warning in report.warnings[:4]
+    ]
+    lines += [
+        Content.styled("  " + one_line(f"line {bad.line:,}: {bad.reason}", width - 2), "$text-warning")
+        for bad in report.rejected[:3]
+    ]
+    lines += [Content.styled(one_line(f"│ {row}", width), "$foreground 60%") for row in report.preview[:2]]
+    return Content("\n").join(lines)
