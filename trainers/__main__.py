@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from engine.errors import UserError
+from trainers.checkpoints import DISK_FULL
 from trainers.config import TrainingConfig
 from trainers.run_directory import RunDirectory
 from trainers.run_writer import RunWriter, owned
@@ -63,6 +64,10 @@ def _train(run: RunDirectory) -> int:
         logger.exception("the training process failed")
         if _is_out_of_memory(error):
             return _failed(writer, _OUT_OF_MEMORY)
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            return _failed(
+                writer, f"The disk is full: {run.path} cannot be written. Make room and resume the run."
+            )
         return _failed(
             writer, f"Training failed unexpectedly ({type(error).__name__}); log.txt has the details."
         )

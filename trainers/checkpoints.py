@@ -23,7 +23,7 @@ from engine.errors import UserError
 from trainers.durable_files import delete_directory, replaced_directory, sync_files
 
 MANIFEST = "manifest.json"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def checkpoint_path(checkpoints_path: Path, step: int) -> Path:
@@ -47,7 +47,7 @@ def write_checkpoint(target: Path, write_files: Callable[[Path], None], expected
             (folder / MANIFEST).write_text(json.dumps({"files": manifest}, indent=1), encoding="utf-8")
             sync_files(folder)
     except OSError as error:
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             raise UserError(
                 f"{target}: the checkpoint could not be saved, the disk is full. Older checkpoints are kept; "
                 "make room and resume the run."

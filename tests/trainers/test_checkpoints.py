@@ -98,7 +98,7 @@ class Disk:
     def sync(self, descriptor: int) -> None:
         """Stands for fsync."""
         status = os.fstat(descriptor)
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         if path.is_dir():
             self.names = {name: inode for name, inode in self.names.items() if name.parent != path}
             self.names |= {entry: entry.stat().st_ino for entry in path.iterdir()}

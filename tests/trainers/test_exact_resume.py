@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.trainers.small_runs import new_run, outcome, rows, start, train
 
+from tests.trainers.small_runs import new_run, outcome, rows, start, train
 from trainers.checkpoints import problem_of
 from trainers.config import TrainingConfig
 from trainers.run_directory import RunDirectory
