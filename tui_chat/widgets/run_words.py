@@ -71,7 +71,7 @@ def list_lines(watched: WatchedRun, width: int) -> Content:
     steps = f"{status.step:,}/{status.max_steps:,}"
     bar_width = max(4, width - len(steps) - 3)
     facts = [f"val {quantities.loss(status.val_loss)}"] if status.val_loss is not None else []
-    if watched.is_active and status.tokens_per_second is not None:
+    if status.state == "running" and status.tokens_per_second is not None:
         facts.append(quantities.rate(status.tokens_per_second))
     facts.append(time_words(watched))
     gap = " " * max(1, width - len(name) - len(state) - 2)
@@ -96,7 +96,10 @@ def list_line(watched: WatchedRun, width: int) -> Content:
         (f" {state_words(watched)[:9]:<9}", style),
         (f" {status.step:>7,}/{status.max_steps:<7,}"[:17].ljust(17), "$foreground 80%"),
         (f"val {quantities.loss(status.val_loss):<7}", "$foreground 80%"),
-        (f" {quantities.rate(status.tokens_per_second) if watched.is_active else '':>7}", "$foreground 80%"),
+        (
+            f" {quantities.rate(status.tokens_per_second) if status.state == 'running' else '':>7}",
+            "$foreground 80%",
+        ),
         (f" {time_words(watched).removeprefix('took ').removesuffix(' left'):>12}", "$foreground 80%"),
     ]
     return Content.assemble(*columns)
