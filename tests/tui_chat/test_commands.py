@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from engine.errors import UserError
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
+from tui_chat.app import TuiChatApp
 from tui_chat.commands import commands_of, tell
 from tui_chat.companions_in_chat import Companions
+from tui_chat.config import load_config, save_setting
+from tui_chat.conversations import Conversations
+from tui_chat.screens.settings import SettingsScreen
+from tui_chat.widgets.conversation_list import ConversationList
 
 
 async def test_a_joke_waits_for_why_also_while_no_model_is_loaded() -> None:
@@ -78,6 +85,46 @@ async def test_every_command_can_be_run() -> None:
                 app.pop_screen()
                 await pilot.pause()
         assert app.is_running
+
+
+async def test_a_theme_chosen_in_the_palette_is_kept(home: Path) -> None:
+    loaded = load_config(home / "config.toml")
+    app = TuiChatApp(loaded, engine_factory=FakeEngines(), conversations=Conversations.in_memory())
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert not loaded.path.exists()
+        app.theme = "nord"
+        await pilot.pause()
+    assert load_config(loaded.path).config.ui.theme == "nord"
+
+
+async def test_settings_that_change_are_used_at_once(home: Path) -> None:
+    app = TuiChatApp(
+        load_config(home / "config.toml"),
+        engine_factory=FakeEngines(),
+        conversations=Conversations.in_memory(),
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: app.screen is not app.chat)
+        save_setting(app.loaded.path, "ui.enter_sends", False)
+        save_setting(app.loaded.path, "ui.show_conversations", False)
+        app.screen.post_message(SettingsScreen.Changed(app.loaded.reloaded(), "ui.enter_sends"))
+        await until(pilot, lambda: not app.chat.pane.prompt.enter_sends)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.chat)
+        assert not app.chat.query_one(ConversationList).display
+
+
+async def test_f3_goes_to_training_and_back() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: app.current_mode == "training")
+        await pilot.press("f3")
+        await until(pilot, lambda: app.current_mode == "chat")
+        await send(pilot, "still here")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
 
 
 async def test_every_key_has_an_id_so_that_it_can_be_changed() -> None:

@@ -190,6 +190,10 @@ class ChatScreen(Screen[None]):
             self.notify(str(error), severity="error", markup=False)
         self.pane.prompt.focus()
 
+    @on(ConversationList.Left)
+    def focus_prompt(self) -> None:
+        self.pane.prompt.focus()
+
     @on(ConversationList.Deleted)
     async def leave_deleted_conversation(self, event: ConversationList.Deleted) -> None:
         for pane in self.panes:

@@ -40,8 +40,8 @@ class Titles(OptionList):
         Binding("r", "change('rename')", "Rename", id="conversations.rename"),
         Binding("d,delete", "change('delete')", "Delete", id="conversations.delete"),
         Binding("u", "change('undo')", "Undo delete", id="conversations.undo"),
-        Binding("j", "cursor_down", "Down", show=False),
-        Binding("k", "cursor_up", "Up", show=False),
+        Binding("j", "cursor_down", "Down", id="conversations.down", show=False),
+        Binding("k", "cursor_up", "Up", id="conversations.up", show=False),
     ]
 
     def action_change(self, what: str) -> None:
@@ -64,6 +64,12 @@ class ConversationList(Vertical):
         """A conversation is about to be gone; panes that show it should let go of it."""
 
         conversation: int
+
+    @dataclass
+    class Left(Message):
+        """The user is done with the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Back", id="conversations.leave")]
 
     def __init__(self, conversations: Conversations) -> None:
         super().__init__()
@@ -134,6 +140,11 @@ class ConversationList(Vertical):
         when = "" if is_found else f"{ago(time.time() - talk.updated)}  "
         below = when + one_line(talk.preview, max(width - 2 - len(when), 8))
         return Content.assemble((mark, "$accent"), title, "\n  ", plain(below).stylize("dim"))
+
+    def action_leave(self) -> None:
+        """Back to the chat, with the whole list."""
+        self._search.clear()
+        self.post_message(self.Left())
 
     # ---- changing
 

@@ -23,7 +23,9 @@ _AT_ONCE = 40  # messages mounted when a conversation opens; earlier ones on req
 class Transcript(VerticalScroll, can_focus=False):
     """What was said. The one rule: every message is one `MessageView`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("home,g", "earlier", "Earlier messages", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("home,g", "earlier", "Earlier messages", id="messages.earlier", show=False)
+    ]
 
     def __init__(self, show_statistics: bool = True) -> None:
         super().__init__()
@@ -64,6 +66,11 @@ class Transcript(VerticalScroll, can_focus=False):
         await self._messages.mount(view)
         self.anchor()
         return view
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if new_value <= 0 < old_value and self._earlier:
+            self.call_later(self.action_earlier)
 
     async def copy_last_reply(self, code_only: bool) -> None:
         """Send the newest message of the model to the clipboard, or its last code block."""

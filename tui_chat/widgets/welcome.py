@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 _THINGS_TO_TRY = (  # no wider than the narrowest pane
-    ("Enter", "say hello; the model is loading"),
+    ("Enter", "sends what you write below"),
     ("Ctrl+P", "a joke, a poem, every command"),
     ("Ctrl+O", "another model, or your own"),
     ("Ctrl+T", "a second pane beside this one"),
