@@ -7,6 +7,7 @@ The one rule: what was typed stays until the run has started; what is wrong is s
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Button, DirectoryTree, Footer, Input, Select, Static
+from textual.worker import WorkerCancelled
 
 from engine.errors import UserError
 from engine.paths import runs_path
@@ -105,8 +107,8 @@ class NewRunScreen(Screen[str | None]):
                 yield Static("What to expect", classes="heading")
                 yield Static(id="estimate", markup=False)
         with Horizontal(id="form-end"):
-            yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
-            yield Button("Back (esc)", id="back", compact=True)
+            yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True, action="screen.start")
+            yield Button("Back (esc)", id="back", compact=True, action="screen.cancel")
             yield Static(id="start-problem", markup=False)
         yield Footer()
 
@@ -296,16 +298,6 @@ class NewRunScreen(Screen[str | None]):
 
     # ---- the end
 
-    @on(Button.Pressed, "#start")
-    def start_was_pressed(self) -> None:
-        """The button does what the key does."""
-        self.action_start()
-
-    @on(Button.Pressed, "#back")
-    def back_was_pressed(self) -> None:
-        """The button does what the key does."""
-        self.action_cancel()
-
     def action_start(self) -> None:
         """Start the run, if everything is right; else go to what is not."""
         self._taken = [run.name for run in list_runs(runs_path())]
@@ -313,11 +305,23 @@ class NewRunScreen(Screen[str | None]):
         if self._is_starting:
             return
         if self._data is None or self._checked_path != self._path_text():
-            self.query_one("#data-path").focus()
+            self._start_after_check()
         elif config is None or run_form.data_problem(config, self._data.report):
             self._go_to_problem()
         else:
             self._start(config, self._input("name").value)
+
+    @work(exclusive=True, group="start after check")
+    async def _start_after_check(self) -> None:
+        self._say("Checking the data first …", is_problem=False)
+        while checks := [one for one in self.workers if one.group == "data" and not one.is_finished]:
+            with suppress(WorkerCancelled):  # the path was changed meanwhile, and is being checked anew
+                await checks[0].wait()
+        if self._data is not None and self._checked_path == self._path_text():
+            self.action_start()
+        else:
+            self._check()
+            self.query_one("#data-path").focus()
 
     def _go_to_problem(self) -> None:
         try:
