@@ -42,7 +42,9 @@ class ModelCard(Record):
 
     def save(self, directory: Path) -> None:
         """Write the card into a model directory that is still being made."""
-        (directory / CARD_FILE).write_bytes(json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode() + b"\n")
+        (directory / CARD_FILE).write_bytes(
+            json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode() + b"\n"
+        )
 
 
 def read_model_card(directory: Path) -> ModelCard:
@@ -76,7 +78,9 @@ def read_json(path: Path, why: str) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError):
-        raise UserError(f"{path}: this is not valid JSON; the file may be damaged or only half downloaded.") from None
+        raise UserError(
+            f"{path}: this is not valid JSON; the file may be damaged or only half downloaded."
+        ) from None
     if not isinstance(data, dict):
         raise UserError(f"{path}: expected a JSON object.")
     return data

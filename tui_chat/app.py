@@ -27,6 +27,7 @@ from tui_chat.text import visible
 
 if TYPE_CHECKING:
     from textual.command import Provider
+    from textual.notifications import SeverityLevel
     from textual.theme import Theme
 
     from tui_chat.screens.settings import SettingsScreen
@@ -121,6 +122,20 @@ class TuiChatApp(App[None]):
         self.loaded = event.loaded
         self.chat.take_config(event.loaded.config)
         self.set_keymap(dict(event.loaded.config.keys))
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a notice as plain text: whatever it quotes stays harmless."""
+        super().notify(
+            visible(message), title=visible(title), severity=severity, timeout=timeout, markup=markup
+        )
 
     # ---- pasting
 

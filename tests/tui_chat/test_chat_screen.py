@@ -377,3 +377,16 @@ async def test_no_color_and_terminal_colours_work(monkeypatch: pytest.MonkeyPatc
             await pilot.press("ctrl+o")
             await pilot.pause()
             assert app.screen.query_one(Input).has_focus
+
+
+async def test_keys_that_come_in_a_burst_are_taken_in_their_order() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test() as pilot:
+        keys = [*"one", "enter", *"two", "ctrl+j", *"three"]
+        for key in keys:  # as a terminal delivers them: all at once, without waiting for the app in between
+            character = key if len(key) == 1 else None
+            app._driver.process_message(events.Key(key, character))  # type: ignore[union-attr]
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert said(app.chat.pane)[0] == ("user", "one", "complete")
+        assert app.chat.pane.prompt.text == "two\nthree"

@@ -200,7 +200,7 @@ class ChatPane(Vertical):
     async def _converse(self, text: str, prompt: PromptInput | None) -> None:
         message = await self.session.say(text)
         if prompt is not None:
-            prompt.accept()
+            prompt.accept(text)
         await self.transcript.add(message)
         self.post_message(self.ConversationChanged(self))
         answer = self._companions.answer(text)

@@ -59,12 +59,13 @@ class PromptInput(TextArea):
         """Earlier messages for the Up key, oldest first."""
         self.sent = list(history)
 
-    def accept(self) -> None:
-        """The text was sent: remember it and clear the box."""
-        if self.text.strip() and self.sent[-1:] != [self.text]:
-            self.sent.append(self.text)
+    def accept(self, text: str) -> None:
+        """`text` was sent: remember it and take it out of the box; what was typed after it stays."""
+        if self.sent[-1:] != [text]:
+            self.sent.append(text)
         self._place = None
-        self.clear()
+        _, _, typed_since = self.text.partition(text)
+        self.put(typed_since.lstrip("\n"))
 
     def put(self, text: str) -> None:
         """Replace what is in the box, with the cursor at the end."""
@@ -86,11 +87,17 @@ class PromptInput(TextArea):
         self.styles.height = max(1, min(lines, _TALLEST)) + 2  # with its border
         self.show_vertical_scrollbar = lines > _TALLEST
 
+    # Priority keys overtake the letters before them, which still wait in this widget's queue when typing is fast
+    # or the line is slow. Queueing the action behind them puts it where it was typed.
+
     def action_enter(self) -> None:
-        self._send() if self.enter_sends else self.insert("\n")
+        self.call_later(self._send if self.enter_sends else self._new_line)
 
     def action_other_enter(self) -> None:
-        self.insert("\n") if self.enter_sends else self._send()
+        self.call_later(self._new_line if self.enter_sends else self._send)
+
+    def _new_line(self) -> None:
+        self.insert("\n")
 
     def _send(self) -> None:
         if self.text.strip():
