@@ -27,8 +27,12 @@ class TrainingConfig(Record):
         "pretraining"
     )
     dataset: Annotated[str, word("The file or folder to learn from.")] = ""
-    validation_dataset: Annotated[str, word("A file held out for validation; empty takes a share of dataset.")] = ""
-    validation_share: Annotated[float, between(0, 0.5, "Share of the data set held out for validation.")] = 0.1
+    validation_dataset: Annotated[
+        str, word("A file held out for validation; empty takes a share of dataset.")
+    ] = ""
+    validation_share: Annotated[float, between(0, 0.5, "Share of the data set held out for validation.")] = (
+        0.1
+    )
     base_model: Annotated[str, word("The model to start from; empty starts from random weights.")] = ""
 
     # the model, when it starts from random weights
@@ -42,11 +46,15 @@ class TrainingConfig(Record):
     tied_head: Annotated[bool, word("The output layer shares the token embedding's weights.")] = True
 
     # the tokenizer, when the model starts from random weights
-    tokenizer: Annotated[str, word("char, bpe (trained on the data), gpt2, or a model whose tokenizer to take.")] = (
-        "char"
+    tokenizer: Annotated[
+        str, word("char, bpe (trained on the data), gpt2, or a model whose tokenizer to take.")
+    ] = "char"
+    vocab_size: Annotated[int, between(257, 1_000_000, "Size of a vocabulary trained on the data (bpe).")] = (
+        4096
     )
-    vocab_size: Annotated[int, between(257, 1_000_000, "Size of a vocabulary trained on the data (bpe).")] = 4096
-    chat_format: Annotated[str, word("How turns are marked: auto, chat, plain, alpaca, completion, ...")] = "auto"
+    chat_format: Annotated[str, word("How turns are marked: auto, chat, plain, alpaca, completion, ...")] = (
+        "auto"
+    )
 
     # optimisation
     max_steps: Annotated[int, at_least(1, "Optimizer steps, not micro-batches.")] = 2000

@@ -42,7 +42,9 @@ class RunStatus(Record):
     state: RunState = "starting"
     stage: str = ""  # what a starting run is busy with: "reading data", "training the tokenizer", ...
     pid: int = 0
-    process_started: float = 0.0  # when the process of `pid` began (psutil), so that a reused pid is not taken for it
+    process_started: float = (
+        0.0  # when the process of `pid` began (psutil), so that a reused pid is not taken for it
+    )
     step: int = 0
     max_steps: int = 0
     loss: float | None = None  # last training loss, nats per token
@@ -128,7 +130,9 @@ class RunDirectory:
         try:
             return TrainingConfig.from_json(path.read_bytes(), str(path))
         except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror}); this is not a run directory.") from None
+            raise UserError(
+                f"{path}: cannot be read ({error.strerror}); this is not a run directory."
+            ) from None
 
     def status(self) -> RunStatus:
         """What is happening now; a run whose process is gone is reported as crashed."""
@@ -138,7 +142,9 @@ class RunDirectory:
             return RunStatus(state="crashed", error="status.json is missing or damaged")
         if status.state in ("starting", "running", "paused") and not _is_alive(status, self.path):
             return msgspec.structs.replace(
-                status, state="crashed", error="the training process is gone; resume continues from the last checkpoint"
+                status,
+                state="crashed",
+                error="the training process is gone; resume continues from the last checkpoint",
             )
         return status
 
@@ -174,7 +180,9 @@ class RunDirectory:
             step = path.name.removeprefix("step_")
             if step.isdigit() and (path / "manifest.json").is_file():
                 found.append(
-                    CheckpointInfo(step=int(step), directory=str(path), is_best=int(step) == best, val_loss=_loss(path))
+                    CheckpointInfo(
+                        step=int(step), directory=str(path), is_best=int(step) == best, val_loss=_loss(path)
+                    )
                 )
         return found
 
@@ -235,7 +243,10 @@ def _is_alive(status: RunStatus, path: Path) -> bool:
         return time.time() - status.updated < 60
     try:
         process = psutil.Process(status.pid)
-        return abs(process.create_time() - status.process_started) < 2 and process.status() != psutil.STATUS_ZOMBIE
+        return (
+            abs(process.create_time() - status.process_started) < 2
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
     except psutil.Error:
         return False
 

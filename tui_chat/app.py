@@ -132,7 +132,7 @@ class TuiChatApp(App[None]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a notice as plain text: whatever it quotes stays harmless."""
+        """Show a notice as plain text, `markup` or not: whatever it quotes stays harmless."""
         super().notify(
             visible(message), title=visible(title), severity=severity, timeout=timeout, markup=markup
         )

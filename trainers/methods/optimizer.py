@@ -74,7 +74,11 @@ class FlatAdamW:
         for group in self._groups:  # from the start, so that a checkpoint before the first step has them too
             zeros = torch.zeros_like(group.values.data)
             step = torch.zeros((), device=zeros.device)
-            self._optimizer.state[group.values] = {"step": step, "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
+            self._optimizer.state[group.values] = {
+                "step": step,
+                "exp_avg": zeros,
+                "exp_avg_sq": zeros.clone(),
+            }
         self._clip = config.gradient_clip
         # 1.0 from the first step on that was not finite; the fused kernel then leaves everything as it is.
         self._broken = torch.zeros((), device=trainable[0].device)

@@ -45,8 +45,8 @@ class Question(ModalScreen[bool]):
             yield Label(plain(self._title), classes="dialog-title")
             yield Static(plain(self._explanation))
             with Horizontal():
-                yield Button(f"{self._no} (n)", id="no")
-                yield Button(f"{self._yes} (y)", id="yes", variant="warning")
+                yield Button(plain(f"{self._no} (n)"), id="no")
+                yield Button(plain(f"{self._yes} (y)"), id="yes", variant="warning")
 
     def on_mount(self) -> None:
         """Enter without looking does no harm."""
