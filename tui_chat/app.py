@@ -134,7 +134,7 @@ class TuiChatApp(App[None]):
     ) -> None:
         """Show a notice as plain text, `markup` or not: whatever it quotes stays harmless."""
         super().notify(
-            visible(message), title=visible(title), severity=severity, timeout=timeout, markup=markup
+            visible(message), title=visible(title), severity=severity, timeout=timeout, markup=False
         )
 
     # ---- pasting
