@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint format wheel builtin torture clean help
+.PHONY: run test test-slow lint format wheel builtin clean help
 
 help:              ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -33,6 +33,17 @@ lint: $(READY)     ## ruff and mypy
 format: $(READY)   ## put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+BUILTIN_DATA ?= $(HOME)/.cache/tui-chat-builtin
+builtin: $(READY)  ## train the built-in model anew: make builtin CORPUS=DIR (about an hour)
+	@test -n "$(CORPUS)" || { echo "Name the folder with the open corpus: make builtin CORPUS=DIR"; exit 1; }
+	$(BIN)/python -m trainers.builtin_corpus --corpus $(CORPUS) --out $(BUILTIN_DATA)
+	$(BIN)/tui-chat train builtin-pretraining --name builtin-pretraining --foreground \
+	  --set dataset=$(BUILTIN_DATA)/pretraining.jsonl --set validation_dataset=$(BUILTIN_DATA)/pretraining_validation.jsonl
+	$(BIN)/tui-chat train builtin-chat --name builtin-chat --foreground \
+	  --set dataset=$(BUILTIN_DATA)/chat.jsonl --set validation_dataset=$(BUILTIN_DATA)/chat_validation.jsonl
+	$(BIN)/python -m trainers.builtin_corpus.examine run:builtin-chat@best
+	$(BIN)/python -m trainers.builtin_corpus.publish run:builtin-chat@best
 
 wheel: $(READY)    ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

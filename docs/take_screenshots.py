@@ -1,0 +1,80 @@
+"""Take the pictures of the README: the app itself, headless, with real replies and a real run.
+
+    TUI_CHAT_HOME=DIR python docs/take_screenshots.py RUN
+
+RUN is a run in DIR whose curve is shown; the built-in model gives the replies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.paths import config_path
+from tui_chat.app import TuiChatApp
+from tui_chat.config import load_config
+
+DOCS = Path(__file__).parent
+TALK = ("Hello! I'm Mia.", "What is the capital of Italy?", "tell me a joke", "why?", "What is my name?")
+
+
+async def main(run_name: str) -> None:
+    """Chat, then the monitor, then the form."""
+    await photograph("chat", (100, 34), chat)
+    await photograph("panes", (150, 40), panes)
+    await photograph("training", (150, 44), training, run_name)
+    await photograph("new-run", (120, 36), new_run)
+
+
+async def photograph(name: str, size: tuple[int, int], scene: object, run_name: str | None = None) -> None:
+    """Play a scene and keep the last picture."""
+    app = TuiChatApp(
+        load_config(config_path(), flags={"generation.seed": 1, "generation.temperature": 0.3}), run_name
+    )
+    async with app.run_test(size=size) as pilot:
+        await scene(app, pilot)  # type: ignore[operator]
+        await pilot.pause(0.5)
+        (DOCS / f"{name}.svg").write_text(app.export_screenshot(title="tui-chat"), encoding="utf-8")
+
+
+async def say(app: TuiChatApp, pilot: Pilot[None], text: str) -> None:
+    """Send a message and wait for the reply."""
+    app.chat.pane.ask(text)
+    await pilot.pause(0.2)
+    while app.chat.pane.is_replying:
+        await pilot.pause(0.1)
+
+
+async def chat(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """A short talk."""
+    for text in TALK:
+        await say(app, pilot, text)
+
+
+async def panes(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """Two panes side by side."""
+    await say(app, pilot, "Who are you?")
+    await say(app, pilot, "Write a poem about the sea.")
+    await app.chat.action_new_pane()
+    await pilot.pause(0.3)
+    await say(app, pilot, "Tell me a story about a fox.")
+
+
+async def training(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """The monitor of the run."""
+    await pilot.pause(2.0)
+
+
+async def new_run(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """The form, filled in."""
+    from tui_chat.screens.new_run import NewRunScreen
+
+    await app.push_screen(NewRunScreen(str(DOCS.parent / "README.md")))
+    await pilot.pause(2.0)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
