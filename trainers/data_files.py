@@ -9,6 +9,7 @@ The one rule: what cannot be read goes to `rejected` with its line number and th
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import lzma
@@ -40,9 +41,13 @@ def data_files(path: Path) -> list[Path]:
     Raises:
         UserError: when there is nothing to read.
     """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
+    try:
+        if path.is_file():
+            return [path]
+        is_folder = path.is_dir()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    if not is_folder:
         raise UserError(f"{path}: there is no such file or folder.")
     found = sorted(file for file in path.rglob("*") if _is_data(file) and not _is_hidden(file, path))
     if not found:
@@ -154,15 +159,11 @@ def _refuse_constant(name: str) -> None:
 def _array_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
     """The elements of one JSON array, or of several values in a row (a pretty-printed object is one)."""
     text = _whole_text(path)
-    decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     position, line, counted = _skip(text, 0, " \t\r\n["), 1, 0
     while position < len(text) and text[position] != "]":
         line, counted = line + text.count("\n", counted, position), position
         try:
-            value, end = decoder.raw_decode(text, position)
-        except _NotFiniteError as error:
-            reject(line, str(error))
-            end = _next_element(text, position)
+            value, end = _element(text, position)
         except json.JSONDecodeError as error:
             # After a syntax error nobody can say where the next row begins.
             reject(error.lineno, f"not valid JSON ({error.msg}); the rest of the file cannot be read")
@@ -170,17 +171,34 @@ def _array_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
         except RecursionError:
             reject(line, "nested too deeply; the rest of the file cannot be read")
             return
+        except ValueError:  # Python reads no whole number of more than 4300 digits
+            reject(line, "a number is too long; the rest of the file cannot be read")
+            return
+        if isinstance(value, _NotFiniteError):
+            reject(line, str(value))
+        elif end - position > LINE_LIMIT:
+            reject(line, f"longer than {LINE_LIMIT:,} characters")
         else:
-            if end - position > LINE_LIMIT:
-                reject(line, f"longer than {LINE_LIMIT:,} characters")
-            else:
-                yield line, value
+            yield line, value
         position = _skip(text, end, " \t\r\n,")
+    _tell_what_is_left(text, position, reject)
 
 
-def _next_element(text: str, position: int) -> int:
-    """Past the element at `position`, which is sound JSON but for a NaN: parse it with NaN allowed."""
-    return json.JSONDecoder().raw_decode(text, position)[1]
+def _element(text: str, position: int) -> tuple[Any, int]:
+    """The element at `position` and where it ends; in place of one that is sound but for a NaN, the reason."""
+    try:
+        return json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text, position)
+    except _NotFiniteError as error:
+        return error, json.JSONDecoder().raw_decode(text, position)[1]
+
+
+def _tell_what_is_left(text: str, position: int, reject: Reject) -> None:
+    """An array that is cut off, or that is followed by something, was not read whole."""
+    line = text.count("\n", 0, position) + 1
+    if position == len(text) and text.startswith("[", _skip(text, 0, " \t\r\n")):
+        reject(line, "the array does not end; the file may be cut off")
+    elif _skip(text, position, " \t\r\n]") < len(text):
+        reject(line, "something follows the array; the rest of the file is not read")
 
 
 def _skip(text: str, position: int, characters: str) -> int:
@@ -251,17 +269,23 @@ def _good_lines(block: bytes, first_line: int, reject: Reject) -> Iterator[str]:
 
 
 def _read(file: IO[bytes], size: int, path: Path) -> bytes:
-    try:
+    with _reading(path):
         return file.read(size)
-    except _UNPACKING_ERRORS as error:
-        raise UserError(f"{path}: the packed file is damaged ({error}).") from None
 
 
 def _read_line(file: IO[bytes], path: Path) -> bytes:
-    try:
+    with _reading(path):
         return file.readline(LINE_LIMIT + 1)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except _UNPACKING_ERRORS as error:
         raise UserError(f"{path}: the packed file is damaged ({error}).") from None
+    except OSError as error:  # a disk or network drive that fails half-way
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
 
 def _opener(path: Path) -> Callable[..., Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import lzma
 from pathlib import Path
@@ -193,3 +195,39 @@ def test_a_document_is_held_out_by_the_rule_of_the_data_pack() -> None:
         text = f"document {number}"
         expected = int(hashlib.md5(text.encode()).hexdigest()[:8], 16) % 50 == 0
         assert is_held_out(text, 0.02) == expected
+
+
+BAD_ARRAYS = {
+    '[{"text": "good"}, {"text": NaN, "b": }]': "Expecting value",
+    '[{"text": "good"}, {"text": "a", "n": ' + "1" * 5000 + "}]": "a number is too long",
+    '[{"text": "good"}, {"text": NaN, "b": ' + "[" * 100_000 + "}]": "nested too deeply",
+    '[{"text": "good"}, {"text": NaN}]': "not valid JSON (NaN)",
+    '[{"text": "good"},': "the array does not end",
+    '[{"text": "good"}]\n[{"text": "unread"}]': "something follows the array",
+}
+
+
+@pytest.mark.parametrize("content", BAD_ARRAYS, ids=lambda content: BAD_ARRAYS[content])
+def test_what_cannot_be_read_of_an_array_has_its_reason(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(content)
+    report = inspect(path)
+    assert (report.rows, report.rejected_count) == (1, 1)
+    assert BAD_ARRAYS[content] in report.rejected[0].reason
+
+
+def test_a_name_too_long_and_a_disk_that_fails_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="cannot be read .File name too long"):
+        inspect(tmp_path / ("x" * 300))
+
+    class FailingDisk(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    path = tmp_path / "text.txt"
+    path.write_text("text\n")
+    monkeypatch.setattr("trainers.data_files.open_data", lambda path: FailingDisk())
+    with pytest.raises(UserError, match="cannot be read .Input/output error"):
+        list(read_text_chunks(path))
