@@ -90,10 +90,15 @@ def all_checkpoints(checkpoints_path: Path, newest_first: bool = False) -> list[
     return [path for _, path in sorted(_numbered(checkpoints_path), reverse=newest_first)]
 
 
-def prune(checkpoints_path: Path, best_step: int | None, keep_newest: int = 2) -> None:
-    """Delete all but the best and the newest; the one before the newest stays in case that one is damaged."""
+def prune(checkpoints_path: Path, saved_step: int, best_step: int | None, keep_newest: int = 2) -> None:
+    """Delete all but the best and the newest; the one before the newest stays in case that one is damaged.
+
+    Those after `saved_step` were passed over as damaged when the run went on from before them: they would count
+    as the newest, and what is saved now would be deleted in their stead.
+    """
     checkpoints = sorted(_numbered(checkpoints_path))
-    for step, path in checkpoints[:-keep_newest]:
+    good = [(step, path) for step, path in checkpoints if step <= saved_step]
+    for step, path in [*good[:-keep_newest], *checkpoints[len(good) :]]:
         if step != best_step:
             delete_directory(path)
 

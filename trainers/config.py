@@ -98,7 +98,7 @@ class TrainingConfig(Record):
 
 
 def read_config(path: Path) -> TrainingConfig:
-    """A training configuration from a TOML file; relative data paths are taken from the file's folder.
+    """A training configuration from a TOML file; paths stay as they are written.
 
     Raises:
         UserError: when the file cannot be read or a setting is wrong; names file, line or setting.

@@ -11,6 +11,8 @@ The one rule: every weight must be there, with the right shape and finite; nothi
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,24 @@ def save_gpt(
     (directory / "generation_config.json").write_text(
         json.dumps(generation, indent=2) + "\n", encoding="utf-8"
     )
-    save_file(_named_weights(model, dtype), directory / WEIGHTS_FILE, metadata={"format": "pt"})
+    write_tensors(_named_weights(model, dtype), directory / WEIGHTS_FILE)
+
+
+def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write a safetensors file.
+
+    Raises:
+        OSError: when it cannot be written; the library itself hides the system's number in a text, and then
+            nobody would see that it was the disk that is full.
+    """
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        found = re.search(r"os error (\d+)", str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from None
 
 
 def load_gpt(
@@ -110,7 +129,8 @@ def read_gpt_config(directory: Path) -> GPTConfig:
     width = data.get("n_embd", 768)
     if data.get("n_inner") not in (None, 4 * width):
         raise UserError(f"{source}: the scratch GPT's feed-forward is 4 x n_embd wide. Use --backend hf.")
-    ours = data.get("scratch_gpt", {})
+    ours = data.get("scratch_gpt")
+    ours = ours if isinstance(ours, dict) else {}
     return GPTConfig.from_dict(
         {
             "vocab_size": data.get("vocab_size", 50257),

@@ -29,7 +29,7 @@ def write_step(folder: Path, step: int) -> None:
             (partial / name).write_bytes(f"{name} of step {step}".encode() * 9)
 
     write_checkpoint(checkpoint_path(folder, step), files)
-    prune(folder, best_step=None)
+    prune(folder, step, best_step=None)
 
 
 def ignore(path: Path, problem: str) -> None:
@@ -57,8 +57,15 @@ def test_a_damaged_file_is_always_found(tmp_path: Path) -> None:
 def test_best_and_the_two_newest_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 3, 4, 5):
         write_checkpoint(checkpoint_path(tmp_path, step), lambda folder: (folder / "a").touch())
-    prune(tmp_path, best_step=2)
+    prune(tmp_path, 5, best_step=2)
     assert [path.name for path in all_checkpoints(tmp_path)] == ["step_000002", "step_000004", "step_000005"]
+
+
+def test_later_checkpoints_that_were_passed_over_do_not_displace_what_is_saved_now(tmp_path: Path) -> None:
+    for step in (1, 4, 5, 2):  # 4 and 5 are damaged, so the run went on from 1
+        write_checkpoint(checkpoint_path(tmp_path, step), lambda folder: (folder / "a").touch())
+    prune(tmp_path, 2, best_step=1)
+    assert [path.name for path in all_checkpoints(tmp_path)] == ["step_000001", "step_000002"]
 
 
 @pytest.mark.parametrize("call", ["write", "sync"])

@@ -120,3 +120,16 @@ def until_running(run: RunDirectory, process: object) -> None:
         if getattr(process, "poll", lambda: None)() is not None:
             return
         time.sleep(0.01)
+
+
+def test_when_no_checkpoint_is_whole_the_run_is_refused_and_keeps_what_it_measured(
+    tmp_path: Path, tiny: TrainingConfig
+) -> None:
+    run = new_run(tmp_path / "run", tiny.with_changes("test", max_steps=8))
+    assert train(run) == 0, run.log_tail()
+    before = rows(run)
+    for checkpoint in run.checkpoints():
+        (Path(checkpoint.directory) / "training_state.json").unlink()
+    assert train(run) == 1
+    assert "no checkpoint is whole" in run.status().error
+    assert rows(run) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -203,3 +204,34 @@ def test_a_context_longer_than_the_base_model_s_is_refused(
     config = tiny.with_changes("test", base_model=str(tiny_model), context_length=200)
     with pytest.raises(UserError, match="Set context_length to 128 or less"):
         assemble(config, tmp_path / "tokens", None, say_nothing)
+
+
+def test_a_checkpoint_s_card_tells_the_loss_of_its_own_step_or_none(
+    tmp_path: Path, tiny: TrainingConfig
+) -> None:
+    config = tiny.with_changes("test", max_steps=7, eval_interval=5, checkpoint_interval=6, log_interval=1)
+    loop = new_loop(tmp_path / "run", config)
+    loop.run()
+    measured = {row.step: row.val_loss for row in loop.writer.run.metrics()[0]}
+    told = {checkpoint.step: checkpoint.val_loss for checkpoint in loop.writer.run.checkpoints()}
+    assert told == {step: measured[step] for step in told}
+    assert told[6] is None and told[7] is not None
+
+
+def test_a_disk_that_fills_up_while_weights_are_written_is_told_and_the_older_checkpoint_stays(
+    tmp_path: Path, tiny: TrainingConfig
+) -> None:
+    loop = new_loop(tmp_path / "run", tiny.with_changes("test", max_steps=1))
+    loop.run()
+    loop.progress.step = 2
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (30_000, hard)
+    )  # less than the weights, more than the JSON files
+    try:
+        with pytest.raises(UserError, match="the disk is full"):
+            loop.checkpointer.save(loop.progress, 0.0, None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in loop.writer.run.checkpoints_path.iterdir()] == ["step_000001"]
+    assert problem_of(loop.writer.run.checkpoints_path / "step_000001") is None

@@ -1,7 +1,7 @@
 """Saving a run and finding it again.
 
     checkpointer.save(progress, seconds)      a complete checkpoint, then the old ones go
-    resume(parts...)                          weights, optimizer, random numbers and place of the newest whole one
+    restore(checkpoint, parts, optimizer)     puts back optimizer, random numbers and place; the weights are there
 
 The one rule: rows of metrics reach the disk before the checkpoint that counts on them.
 """
@@ -9,6 +9,7 @@ The one rule: rows of metrics reach the disk before the checkpoint that counts o
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ from trainers.run_directory import RunDirectory
 from trainers.run_writer import RunWriter
 
 if TYPE_CHECKING:
+    from trainers.methods.evaluation import Measured
     from trainers.methods.loop import Progress
 
 logger = logging.getLogger(__name__)
@@ -52,8 +54,8 @@ class Checkpointer:
         self._config_hash = config_hash(parts.config)
         self._tokenizer_hash = file_hash(parts.corpus.folder / TOKENIZER_FILE)
 
-    def save(self, progress: Progress, seconds_trained: float) -> Path:
-        """Write the checkpoint of the current step.
+    def save(self, progress: Progress, seconds_trained: float, measured: Measured | None) -> Path:
+        """Write the checkpoint of the current step; `measured` is what its validation gave, if it had one.
 
         Raises:
             UserError: when it cannot be written; older ones are untouched.
@@ -64,17 +66,17 @@ class Checkpointer:
         state = self._state(progress, seconds_trained)
         # float32 weights and two moments of each
         expected_size = 12 * self._parts.model.num_parameters
-        write_checkpoint(target, lambda partial: self._write_files(partial, state), expected_size)
-        prune(folder, progress.best_step)
+        write_checkpoint(target, lambda partial: self._write_files(partial, state, measured), expected_size)
+        prune(folder, progress.step, progress.best_step)
         logger.info("saved step %d", progress.step)
         return target
 
-    def _write_files(self, folder: Path, state: TrainingState) -> None:
+    def _write_files(self, folder: Path, state: TrainingState, measured: Measured | None) -> None:
         parts = self._parts
         save_gpt(parts.model, folder, parts.tokenizer.end_of_text)
         parts.tokenizer.save(folder)
         save_chat_format(folder, parts.chat_format)
-        self._card(state).save(folder)
+        self._card(state.step, measured).save(folder)
         save_state(folder, state, self._optimizer.state())
 
     def _state(self, progress: Progress, seconds_trained: float) -> TrainingState:
@@ -98,9 +100,9 @@ class Checkpointer:
             machine=machine(),
         )
 
-    def _card(self, state: TrainingState) -> ModelCard:
-        parts, status = self._parts, self._writer.status
-        is_measured = state.measured_step == state.step and status.val_loss is not None
+    def _card(self, step: int, measured: Measured | None) -> ModelCard:
+        parts = self._parts
+        is_finite = measured is not None and math.isfinite(measured.loss)
         return ModelCard(
             name=self._writer.run.name,
             tokenizer=parts.tokenizer.kind,
@@ -111,19 +113,31 @@ class Checkpointer:
             trained_from=parts.config.base_model,
             trained_on=Path(parts.config.dataset).name,
             run=self._writer.run.name,
-            step=state.step,
-            val_loss=status.val_loss if is_measured else None,
-            val_bits_per_byte=status.val_bits_per_byte if is_measured else None,
+            step=step,
+            val_loss=measured.loss if measured and is_finite else None,
+            val_bits_per_byte=measured.bits_per_byte if measured and is_finite else None,
         )
 
 
 def find_checkpoint(run: RunDirectory) -> Path | None:
-    """The newest checkpoint that is whole; the log names newer ones that are not."""
+    """The newest checkpoint that is whole, None when nothing was saved yet; the log names those passed over.
+
+    Raises:
+        UserError: when there are checkpoints and none is whole; beginning anew would delete what was measured.
+    """
+    problems: list[str] = []
 
     def passed_over(checkpoint: Path, problem: str) -> None:
         logger.warning("%s is passed over: %s", checkpoint.name, problem)
+        problems.append(f"{checkpoint.name}: {problem}")
 
-    return newest_valid(run.checkpoints_path, passed_over)
+    found = newest_valid(run.checkpoints_path, passed_over)
+    if found is None and problems:
+        raise UserError(
+            f"{run.checkpoints_path}: no checkpoint is whole ({'; '.join(problems[:3])}), so there is nothing to "
+            "go on from. Put one back, or start a new run."
+        )
+    return found
 
 
 def restore(checkpoint: Path, parts: Assembly, optimizer: FlatAdamW) -> TrainingState:

@@ -73,6 +73,7 @@ class TrainingLoop:
         self._norm = torch.zeros((), device=parts.device)
         self._clock = Clock()
         self._saved_step = -1
+        self._measured: Measured | None = None  # the validation of the step at hand
 
     def run(self) -> None:
         """Train to the end, or to a stop; the final state is in the status.
@@ -138,6 +139,7 @@ class TrainingLoop:
         self._loss_sum += step_loss
         self.progress.loss_count += 1
         self.progress.step = step + 1
+        self._measured = None
         # On a CPU the answer is there already; on a GPU asking would make it wait, so only rows ask.
         if parts.device.type == "cpu" and self.optimizer.is_broken:
             self._refuse_broken_step(float(step_loss))
@@ -157,7 +159,7 @@ class TrainingLoop:
         row = self._row() if logs else None
         measured = None
         if validates:
-            measured = self._validate()
+            measured = self._measured = self._validate()
             if measured is None:
                 return False
         if samples:
@@ -215,7 +217,7 @@ class TrainingLoop:
             row = row.with_changes(
                 "row",
                 val_loss=measured.loss if math.isfinite(measured.loss) else None,
-                val_bits_per_byte=measured.bits_per_byte,
+                val_bits_per_byte=measured.bits_per_byte if math.isfinite(measured.loss) else None,
                 val_accuracy=measured.accuracy,
             )
             logger.info("step %d: loss %.4f, validation %.4f", row.step, row.loss, measured.loss)
@@ -266,7 +268,7 @@ class TrainingLoop:
         self.progress.loss_sum = float(self._loss_sum)
         if self.optimizer.is_broken:
             self._refuse_broken_step(self.progress.loss_sum / max(1, self.progress.loss_count))
-        self.checkpointer.save(self.progress, self.seconds_trained())
+        self.checkpointer.save(self.progress, self.seconds_trained(), self._measured)
         self._saved_step = self.progress.step
         self.writer.report(stage="")
 

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.errors import UserError
+from engine.models.checkpoints import write_tensors
 from engine.records import Record
 from trainers.config import TrainingConfig
 
@@ -89,7 +90,7 @@ def save_state(folder: Path, state: TrainingState, tensors: dict[str, Tensor]) -
     tensors = {**tensors, "random.torch": torch.get_rng_state()}
     if state.device.startswith("cuda"):
         tensors["random.cuda"] = torch.cuda.get_rng_state()
-    save_file(tensors, folder / TENSORS_FILE)
+    write_tensors(tensors, folder / TENSORS_FILE)
     (folder / STATE_FILE).write_bytes(state.to_json() + b"\n")
 
 

@@ -168,3 +168,8 @@ def test_a_config_that_claims_a_million_layers_is_refused_before_memory_is_taken
     change_config(directory, n_layer=1_000_000)
     with pytest.raises(UserError, match="n_layer"):
         load_gpt(directory)
+
+
+def test_a_note_of_another_program_under_our_key_is_not_taken_for_ours(directory: Path) -> None:
+    change_config(directory, scratch_gpt=None)
+    assert load_gpt(directory).config.bias
