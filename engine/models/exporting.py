@@ -8,9 +8,11 @@ The one rule: the target appears whole or not at all; it is written beside itsel
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -39,20 +41,30 @@ def export_model(reference: str, target: Path, precision: str = "float32", **car
             f"{reference}: only GPT-2 models are exported; this directory can be copied as it is: {source}"
         )
     gpt = load_gpt(source)
-    end_of_text = load_tokenizer(source).end_of_text
+    tokenizer = load_tokenizer(source)
+    changes = {name: value for name, value in card_changes.items() if value}
+    card = msgspec.structs.replace(read_model_card(source), **changes)
+    try:
+        with _appearing(target) as draft:
+            save_gpt(gpt, draft, tokenizer.end_of_text, getattr(torch, precision))
+            tokenizer.save(draft)  # GPT-2's own two files become a tokenizer.json
+            for name in _KEPT:
+                if (source / name).is_file():
+                    shutil.copyfile(source / name, draft / name)
+            card.save(draft)
+    except OSError as error:
+        raise UserError(f"{target}: the model cannot be written ({error.strerror}).") from None
+
+
+@contextlib.contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `target` at the end, and is gone after an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        save_gpt(gpt, draft, end_of_text, getattr(torch, precision))
-        for name in _KEPT:
-            if (source / name).is_file():
-                shutil.copyfile(source / name, draft / name)
-        changes = {name: value for name, value in card_changes.items() if value}
-        msgspec.structs.replace(read_model_card(source), **changes).save(draft)
+        yield draft
         draft.chmod(0o755)
         draft.rename(target)
-    except OSError as error:
-        raise UserError(f"{target}: the model cannot be written ({error.strerror}).") from None
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
