@@ -53,12 +53,16 @@ class Inbox:
         return request in self._cancelled
 
     def _read(self) -> None:
-        for line in self._stdin:
-            message = wire.read_from_app(line)
-            if isinstance(message, wire.Cancel):
-                self._cancelled.add(message.request)
-            else:
-                self._waiting.put(message)
+        try:
+            for line in self._stdin:
+                message = wire.read_from_app(line)
+                if isinstance(message, wire.Cancel):
+                    self._cancelled.add(message.request)
+                else:
+                    self._waiting.put(message)
+        except UserError as error:  # nobody would ever answer that request: end, and the app says so
+            logger.error("%s", error)
+            os._exit(1)
         os._exit(0)  # the app is gone; the main thread may be deep inside a matrix product
 
 
@@ -103,9 +107,9 @@ def main() -> None:
         _serve(load, inbox, outbox)
     except UserError as error:
         outbox.send(wire.Failed(message=str(error)))
-    except Exception:
+    except Exception as error:
         traceback.print_exc()
-        outbox.send(wire.Failed(message="The engine hit a defect; its log has the details."))
+        outbox.send(wire.Failed(message=_told(error)))
     # Not by returning: the interpreter would wait for the reader thread, which waits for the app.
     sys.stderr.flush()
     os._exit(1)
@@ -133,9 +137,7 @@ def _answer(duty: ModelOnDuty, request: wire.Generate, inbox: Inbox, outbox: Out
             outbox.send(_on_the_wire(event, request.request, duty.step))
     except UserError as error:
         outbox.send(wire.Failed(message=str(error), request=request.request))
-    except MemoryError:
-        outbox.send(wire.Failed(message=_OUT_OF_MEMORY, request=request.request))
-    except RuntimeError as error:
+    except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         outbox.send(wire.Failed(message=_OUT_OF_MEMORY, request=request.request))
@@ -147,8 +149,19 @@ _OUT_OF_MEMORY = (
 )
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+def _told(error: Exception) -> str:
+    """Why loading failed, for a person."""
+    if _is_out_of_memory(error):
+        return (
+            "There is not enough memory for this model. Close other panes or programs, choose a smaller model, "
+            "or --precision bfloat16."
+        )
+    return "The engine hit a defect; its log has the details."
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "can't allocate memory" in str(error)
 
 
 def _on_the_wire(event: GenerationEvent, request: int, step: int | None) -> wire.Text | wire.Done:

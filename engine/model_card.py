@@ -56,7 +56,10 @@ def read_model_card(directory: Path) -> ModelCard:
     config = read_json(directory / "config.json", "a model directory needs it")
     card_path = directory / CARD_FILE
     if card_path.is_file():
-        return ModelCard.from_json(card_path.read_bytes(), str(card_path))
+        try:
+            return ModelCard.from_json(card_path.read_bytes(), str(card_path))
+        except OSError as error:  # a run deletes old checkpoints while we look
+            raise UserError(f"{card_path}: cannot be read ({error.strerror}).") from None
     return ModelCard(
         name=directory.name,
         architecture=str(config.get("model_type", "unknown")),

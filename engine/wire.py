@@ -14,6 +14,7 @@ The one rule: nothing but these lines is ever written to the engine's stdout; pr
 
 from __future__ import annotations
 
+import json
 from typing import Literal
 
 import msgspec
@@ -22,6 +23,7 @@ from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationSettings, TextChunk
 from engine.records import Record
+from engine.tokenizers import without_lone_surrogates
 
 LINE_LIMIT = 16 * 1024 * 1024  # bytes
 
@@ -119,7 +121,11 @@ _from_engine: msgspec.json.Decoder[FromEngine] = msgspec.json.Decoder(FromEngine
 
 def encode(message: ToEngine | FromEngine) -> bytes:
     """One line, with its newline."""
-    return msgspec.json.encode(message) + b"\n"
+    try:
+        return msgspec.json.encode(message) + b"\n"
+    except UnicodeEncodeError:  # half of a character, from a terminal or an argument that is not UTF-8
+        text = json.dumps(msgspec.to_builtins(message), ensure_ascii=False)
+        return without_lone_surrogates(text).encode() + b"\n"
 
 
 def read_from_app(line: bytes) -> ToEngine:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine import wire
+from engine.__main__ import _told
 from engine.chat import user
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationSettings, TextChunk
@@ -112,6 +113,29 @@ async def test_the_engine_ends_when_its_input_ends(engine: ProcessEngine) -> Non
     engine._process.stdin.close()  # what the kernel does when the app is killed
     async with asyncio.timeout(2):
         assert await engine._process.wait() == 0
+
+
+async def test_a_request_the_engine_cannot_read_ends_the_reply_instead_of_leaving_it_unanswered(
+    engine: ProcessEngine,
+) -> None:
+    await engine.load()
+    unchecked = GenerationSettings(max_new_tokens=-1)
+    with pytest.raises(UserError, match="stopped unexpectedly"):
+        async with asyncio.timeout(5):
+            await reply(engine, unchecked)
+    assert (await reply(engine))[1].completion_tokens == 20
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory for this model"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory"),
+        (RuntimeError("anything else"), "hit a defect"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_told_from_a_defect(error: Exception, words: str) -> None:
+    assert words in _told(error)
 
 
 async def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -41,3 +41,10 @@ def test_a_stray_line_is_a_user_error_not_a_crash(line: bytes) -> None:
         wire.read_from_engine(line)
     with pytest.raises(UserError):
         wire.read_from_app(line)
+
+
+def test_half_a_character_from_a_terminal_becomes_a_replacement_character() -> None:
+    request = wire.Generate(request=1, settings=GenerationSettings(), messages=(user("a\udcff\ud83d\ude00"),))
+    received = wire.read_from_app(wire.encode(request))
+    assert isinstance(received, wire.Generate)
+    assert received.messages[0].content == "a\ufffd\N{GRINNING FACE}"
