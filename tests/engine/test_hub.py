@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from engine import hub, hub_download
+from engine import hub, hub_download, wire
 from engine.errors import UserError
+from engine.generation import GenerationDone, GenerationSettings
 from engine.hub import DownloadProgress, HubModel, cached_models, fetch, find_in_cache
+from engine.process import ProcessEngine
 
 COMMIT = "a" * 40
 NEWER_COMMIT = "b" * 40
@@ -321,3 +323,21 @@ def test_half_files_of_killed_downloads_are_removed_after_a_day(
     monkeypatch.setattr(hub_download.time, "time", lambda: now + 2 * 24 * 3600)
     fetch(MODEL, refresh=True)
     assert not (blobs / "old.incomplete").exists()
+
+
+async def test_a_model_of_the_hub_is_downloaded_with_progress_and_answers_then_without_it(
+    stub: StubHub, tiny_model: Path, tmp_path: Path
+) -> None:
+    stub.files = {file.name: file.read_bytes() for file in tiny_model.iterdir()}
+    stages: list[str] = []
+    load = wire.Load(reference="hf:some/model", threads=1)
+    engine = ProcessEngine(load, tmp_path / "engine.log", lambda loading: stages.append(loading.stage))
+    assert (await engine.load()).reference == "hf:some/model"
+    await engine.close()
+    assert any(stage.startswith("downloading") for stage in stages)
+
+    stub.refusal = (500, "")
+    again = ProcessEngine(load, tmp_path / "engine.log")
+    events = [event async for event in again.complete("Hello", GenerationSettings(max_new_tokens=4))]
+    await again.close()
+    assert isinstance(events[-1], GenerationDone) and events[-1].completion_tokens == 4
