@@ -129,7 +129,11 @@ class ConversationWindows:
 
 
 class Corpus:
-    """The token files of a run, open."""
+    """The token files of a run, open.
+
+    Raises:
+        UserError: when one is missing or cut off; says that the folder can be made again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -138,13 +142,20 @@ class Corpus:
         self.validation = self._windows("validation") if self.files.validation_tokens else None
 
     def _windows(self, split: str) -> Windows:
-        dtype = token_dtype(self.files.vocab_size)
-        ids = np.memmap(self.folder / f"{split}.bin", dtype=dtype, mode="r")
-        if self.files.method == "pretraining":
-            return TextWindows(ids, self.files.context_length)
-        width = self.files.context_length + 1
-        marks = np.memmap(self.folder / f"{split}.marks", dtype=np.uint8, mode="r")
-        return ConversationWindows(ids.reshape(-1, width), marks.reshape(-1, width))
+        files = self.files
+        try:
+            ids = np.memmap(self.folder / f"{split}.bin", dtype=token_dtype(files.vocab_size), mode="r")
+            if files.method == "pretraining":
+                count = files.train_tokens if split == "train" else files.validation_tokens
+                return TextWindows(ids.reshape(count), files.context_length)
+            rows = ids.reshape(-1, files.context_length + 1)
+            marks = np.memmap(self.folder / f"{split}.marks", dtype=np.uint8, mode="r")
+            return ConversationWindows(rows, marks.reshape(rows.shape))
+        except (OSError, ValueError):  # ValueError: of another size than it was written
+            raise UserError(
+                f"{self.folder}: the token files of the {split} data are damaged. Delete this folder and resume: it "
+                "is made again from the data set."
+            ) from None
 
     def beginning(self, count: int) -> list[int]:
         """The first ids of the validation text (of the training text when there is none), for samples."""

@@ -120,7 +120,6 @@ class Disk:
 
     def _after_power_cut(self) -> dict[Path, bytes]:
         left: dict[Path, bytes] = {}
-        inodes = {inode: path for path, inode in self.names.items()}
 
         def add(folder_inode_path: Path, shown: Path) -> None:
             for name, inode in self.names.items():
@@ -131,7 +130,6 @@ class Disk:
                     add(name, target)
 
         add(self.root, self.root)
-        del inodes
         return left
 
 

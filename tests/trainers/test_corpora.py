@@ -147,3 +147,23 @@ def test_an_empty_file_is_refused(tmp_path: Path, tiny: TrainingConfig) -> None:
     (tmp_path / "empty.txt").write_text("")
     with pytest.raises(UserError, match="empty"):
         built(tiny.with_changes("test", dataset=str(tmp_path / "empty.txt")), tmp_path / "tokens")
+
+
+@pytest.mark.parametrize(("method", "name"), [("pretraining", "train.bin"), ("fine_tuning", "train.marks")])
+@pytest.mark.parametrize("keep", [None, 5])
+def test_a_token_file_that_is_gone_or_cut_off_is_told(
+    tmp_path: Path, tiny: TrainingConfig, chats_file: Path, method: str, name: str, keep: int | None
+) -> None:
+    folder = tmp_path / "tokens"
+    if method == "pretraining":
+        built(tiny, folder)
+    else:
+        built_chats(
+            tiny.with_changes("test", method=method, dataset=str(chats_file), context_length=60), folder
+        )
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if keep is not None:
+        (folder / name).write_bytes(content[: -2 * keep])
+    with pytest.raises(UserError, match="of the train data are damaged. Delete this folder and resume"):
+        Corpus(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,10 @@ def test_a_place_that_cannot_be_written_is_told(tiny_model: Path, tmp_path: Path
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="the model cannot be written"):
         export_model(str(tiny_model), tmp_path / "file" / "model")
+
+
+def test_a_tokenizer_in_an_older_form_is_exported_as_tokenizer_json(tiny_model: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(tiny_model, tmp_path / "old")
+    (old / "tokenizer.json").unlink()
+    export_model(str(old), tmp_path / "new")
+    assert (tmp_path / "new" / "tokenizer.json").is_file()
