@@ -13,22 +13,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from engine import chat
 from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent
+from engine.wire import LoadedModel
 from tui_chat.chat_settings import ChatSettings, restored
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
 from tui_chat.text import one_line
 
 SAVE_EVERY_SECONDS = 1.0
+T = TypeVar("T")
 APP_NAME = "tui-chat"  # who tells jokes and poems
+
+
+async def whole(work: Coroutine[Any, Any, T]) -> T:
+    """Do all of `work`, also when it is cancelled meanwhile; the cancelling takes effect after it."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 class ChatSession:
@@ -105,6 +117,7 @@ class ChatSession:
             UserError: when it cannot be saved.
         """
         assert self.conversation is not None
+        self.chunks = 0
         message = StoredMessage(
             0,
             self.conversation.id,
@@ -126,8 +139,8 @@ class ChatSession:
         """
         messages, begun = self._asked(), self.messages[-1]
         ending = replace(begun, status="stopped")  # unless it ends in another way
+        said_by: LoadedModel | None = None  # known once something is said
         pieces: list[str] = []
-        self.chunks = 0
         saving = asyncio.create_task(self._save_now_and_then(begun, pieces))
         try:
             # Engines are async generators; closing one early is what cancels a reply.
@@ -136,6 +149,7 @@ class ChatSession:
             )
             async with aclosing(stream) as events:
                 async for event in events:
+                    said_by = said_by or engine.model
                     if isinstance(event, GenerationDone):
                         ending = _completed(begun, event)
                     else:
@@ -146,7 +160,12 @@ class ChatSession:
             ending = replace(begun, status="error", error=str(error))
         finally:
             saving.cancel()
-            self._end(ending, "".join(pieces), engine)
+            self._end(_signed(ending, said_by), "".join(pieces))
+
+    def end_unbegun(self) -> None:
+        """Close a reply that was stopped before `reply` began, if there is one."""
+        if self.messages and self.messages[-1].status == "streaming":
+            self._end(replace(self.messages[-1], status="stopped"), "")
 
     def regenerated(self) -> list[StoredMessage]:
         """The turns that a new reply to the last question replaces; empty when there is no question."""
@@ -188,10 +207,9 @@ class ChatSession:
             with contextlib.suppress(UserError):  # the save at the end tells
                 await asyncio.to_thread(self._conversations.save_growing, begun.id, "".join(pieces))
 
-    def _end(self, ending: StoredMessage, text: str, engine: AppEngine) -> None:
+    def _end(self, ending: StoredMessage, text: str) -> None:
         tokens = ending.completion_tokens if ending.completion_tokens is not None else self.chunks
-        name = engine.model.name if engine.model else ending.model_name
-        ending = replace(ending, content=text, completion_tokens=tokens, model_name=name)
+        ending = replace(ending, content=text, completion_tokens=tokens)
         try:
             # Not in a thread: this must also be done while the app is closing. It takes a millisecond.
             self._conversations.update(ending)
@@ -210,5 +228,11 @@ def _completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:
         dropped_messages=done.dropped_messages,
         finish_reason=done.finish_reason,
         seed=done.seed,
-        step=done.step,
     )
+
+
+def _signed(message: StoredMessage, said_by: LoadedModel | None) -> StoredMessage:
+    """The message with who said it: a run's weights may be newer by the next one."""
+    if said_by is None:
+        return message
+    return replace(message, model_name=said_by.name, step=said_by.step, val_loss=said_by.val_loss)

@@ -39,6 +39,13 @@ def restored(saved: str, model: str, otherwise: ChatSettings) -> ChatSettings:
     return settings.with_changes("saved settings", model=model or settings.model)
 
 
+def weights_in_words(step: int | None, val_loss: float | None) -> str:
+    """Which weights of a run: "step 500  ·  validation loss 2.510"; empty when nobody knows."""
+    known = [f"step {step:,}"] if step is not None else []
+    known += [f"validation loss {val_loss:.3f}"] if val_loss is not None else []
+    return "  ·  ".join(known)
+
+
 def short_reference(reference: str) -> str:
     """A reference as a name to show: of a path, its last part."""
     is_path = reference.startswith(("/", "~", ".")) or "\\" in reference

@@ -44,7 +44,8 @@ _VERSION_1 = (
         INSERT INTO messages_fts (messages_fts, rowid, content) VALUES ('delete', old.id, old.content);
         INSERT INTO messages_fts (rowid, content) VALUES (new.id, new.content); END""",
 )
-MIGRATIONS = (_VERSION_1,)  # MIGRATIONS[n] leads from version n to n + 1
+_VERSION_2 = ("ALTER TABLE messages ADD COLUMN val_loss REAL",)
+MIGRATIONS = (_VERSION_1, _VERSION_2)  # MIGRATIONS[n] leads from version n to n + 1
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, str]:
@@ -58,7 +59,10 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, str]:
     except sqlite3.OperationalError as error:
         raise UserError(f"{path}: the conversations cannot be opened ({error}).") from error
     except sqlite3.DatabaseError:
-        aside = _move_aside(path)
+        try:
+            aside = _move_aside(path)
+        except OSError as error:
+            raise UserError(f"{path}: it is damaged, and cannot be set aside ({error.strerror}).") from error
     notice = f"The conversation file was damaged. It was kept as {aside.name}, and a new one was begun."
     return _open(path), notice
 

@@ -59,6 +59,7 @@ class StoredMessage:
     finish_reason: str = ""
     seed: int | None = None
     step: int | None = None  # training step of the weights that said it
+    val_loss: float | None = None  # and their validation loss
     error: str = ""
     status: Status = "complete"
     created: float = 0.0

@@ -33,6 +33,7 @@ class FakeEngine:
         self.load_error: UserError | None = None
         self.model: LoadedModel | None = None
         self.step: int | None = None
+        self.val_loss: float | None = None
         self.dropped_messages = 0
         self.closed = 0
         self.cancelled = 0
@@ -60,6 +61,7 @@ class FakeEngine:
             num_parameters=1000,
             seconds_to_load=0.1,
             step=self.step,
+            val_loss=self.val_loss,
         )
         return self.model
 
