@@ -13,6 +13,7 @@ The one rule: this module finds and lists models without loading one, and withou
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +21,12 @@ from pathlib import Path
 from engine import hub
 from engine.errors import UserError
 from engine.model_card import CARD_FILE, ModelCard, read_model_card
-from engine.paths import models_path, runs_path
+from engine.paths import models_path, runs_path, typed_path
 from engine.records import Record
 
 BUILTIN = "builtin"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_RUN = re.compile(rf"run:(?P<name>{_NAME.pattern})(@.*)?")
 
 Progress = Callable[[str, float | None], None]  # stage, share 0-1 or None
 
@@ -59,9 +61,10 @@ def resolve(reference: str, on_progress: Progress | None = None, trust_remote_co
 
 def absolute_reference(reference: str) -> str:
     """The same reference for a process in another folder: relative paths made absolute."""
-    path = Path(reference).expanduser()
-    is_path = reference != BUILTIN and ":" not in reference and (path / "config.json").is_file()
-    return str(path.resolve()) if is_path else reference
+    if reference == BUILTIN or ":" in reference:
+        return reference
+    path = typed_path(reference)
+    return str(path.resolve()) if _holds_a_model(path) else reference
 
 
 def moves_on(reference: str) -> bool:
@@ -86,6 +89,22 @@ def list_models() -> list[ModelEntry]:
     return [*_builtin_entry(), *_run_entries(), *_folder_entries(), *_hub_entries()]
 
 
+def run_of(reference: str) -> str | None:
+    """The name of the run a reference means; None when it means no run."""
+    match = _RUN.fullmatch(reference.strip())
+    return match["name"] if match else None
+
+
+def list_checkpoints(run: str) -> list[ModelEntry]:
+    """The checkpoints a run has kept, oldest first, as `run:NAME@step-N`; empty for what is no run."""
+    if not _NAME.fullmatch(run):
+        return []
+    return [
+        _entry(f"run:{run}@step-{int(path.name.removeprefix('step_'))}", path)
+        for path in checkpoints_of(runs_path() / run)
+    ]
+
+
 def _told_by(on_progress: Progress | None) -> hub.OnProgress | None:
     """Downloads count bytes; people want a share."""
     if on_progress is None:
@@ -103,19 +122,24 @@ def _directory_of(reference: str) -> Path:
         raise UserError("No model is named. Try 'builtin', a model directory, run:NAME or hf:OWNER/NAME.")
     if _NAME.fullmatch(reference) and (models_path() / reference / "config.json").is_file():
         return models_path() / reference
-    path = Path(reference).expanduser()
-    if (path / "config.json").is_file():
+    path = typed_path(reference)
+    if _holds_a_model(path):
         return path.resolve()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - see `_holds_a_model`
         raise UserError(f"{reference}: this folder holds no model (config.json is missing).")
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110
         raise UserError(
             f"{reference}: this is a file; a model is a folder with config.json and model.safetensors."
         )
     raise UserError(
-        f"There is no model '{reference}'. Try 'builtin', a model directory, run:NAME or hf:OWNER/NAME; "
+        f"There is no model '{reference[:200]}'. Try 'builtin', a model directory, run:NAME or hf:OWNER/NAME; "
         "`tui-chat models` lists what is here."
     )
+
+
+def _holds_a_model(path: Path) -> bool:
+    """Whether there is a model; also False for what may not be looked at, or is too long for a name."""
+    return os.path.isfile(path / "config.json")  # noqa: PTH113 - Path.is_file raises for these
 
 
 def _checkpoint_of_run(rest: str) -> Path:

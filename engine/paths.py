@@ -18,6 +18,11 @@ def _home() -> Path | None:
     return Path(home).expanduser().absolute() if home else None
 
 
+def typed_path(text: str) -> Path:
+    """A path as a person typed it: ~ is the home directory, and an unknown ~name stays as it is."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises RuntimeError for ~nobody
+
+
 def config_path() -> Path:
     """The settings file (TOML)."""
     home = _home()

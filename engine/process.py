@@ -70,6 +70,7 @@ class ProcessEngine:
         self._watchers: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._turn = asyncio.Lock()
+        self._starting = asyncio.Lock()
 
     @property
     def state(self) -> State:
@@ -86,8 +87,9 @@ class ProcessEngine:
         Raises:
             UserError: when the model cannot be loaded; the sentence says why.
         """
-        if self.state == "stopped" or self._loaded is None:
-            await self._start()
+        async with self._starting:  # two who ask at once get one process
+            if self.state == "stopped" or self._loaded is None:
+                await self._start()
         assert self._loaded is not None
         return await asyncio.shield(self._loaded)
 
@@ -171,10 +173,21 @@ class ProcessEngine:
         self.model = None
         self._loaded = asyncio.get_running_loop().create_future()
         self._loaded.add_done_callback(_retrieve)
+        try:
+            self._process = await self._spawn()
+        except OSError as error:
+            raise UserError(
+                f"The engine of {self._load.reference} cannot be started ({error.strerror or error}); "
+                f"its log would be {self._log_path}."
+            ) from error
+        self._reader = asyncio.create_task(self._read(self._process, self._loaded), name="engine reader")
+        await self._send(self._load)
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
         private_directory(self._log_path.parent)
         is_long = self._log_path.exists() and self._log_path.stat().st_size > LOG_LIMIT
         with self._log_path.open("wb" if is_long else "ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "engine",
@@ -186,8 +199,6 @@ class ProcessEngine:
                 limit=wire.LINE_LIMIT,
                 start_new_session=True,  # Ctrl+C in the terminal is the app's business
             )
-        self._reader = asyncio.create_task(self._read(self._process, self._loaded), name="engine reader")
-        await self._send(self._load)
 
     async def _send(self, message: wire.ToEngine) -> None:
         process = self._process

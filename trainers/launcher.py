@@ -20,7 +20,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.model_library import absolute_reference
-from engine.paths import private_directory
+from engine.paths import private_directory, typed_path
 from trainers.config import TrainingConfig
 from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
@@ -77,7 +77,7 @@ def check_data(config: TrainingConfig) -> DataReport:
 def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
     """The same configuration for a process in another folder."""
     changes = {
-        name: str(Path(value).expanduser().absolute())
+        name: str(typed_path(value).absolute())
         for name in ("dataset", "validation_dataset")
         if (value := getattr(config, name))
     }

@@ -217,9 +217,17 @@ def check_run_name(name: str) -> str:
 
 def list_runs(runs_path: Path) -> Iterator[RunDirectory]:
     """All runs below `runs_path`, newest first."""
-    folders = [path for path in runs_path.glob("*") if (path / "config.json").is_file()]
-    for path in sorted(folders, key=lambda path: (path / "config.json").stat().st_mtime, reverse=True):
+    found = [(began, path) for path in runs_path.glob("*") if (began := _began(path)) is not None]
+    for _, path in sorted(found, reverse=True):
         yield RunDirectory(path)
+
+
+def _began(path: Path) -> float | None:
+    """When a run was begun; None when this is no run, or one that is just being deleted."""
+    try:
+        return (path / "config.json").stat().st_mtime
+    except OSError:
+        return None
 
 
 def find_run(runs_path: Path, name: str) -> RunDirectory:

@@ -101,8 +101,8 @@ class TuiChatApp(App[None]):
         await self.chat.chat_with(reference)
 
     async def action_switch_modes(self) -> None:
-        """To training, or back to the chat."""
-        if len(self.screen_stack) == 1:
+        """To training, or back to the chat; what lies over either stays there."""
+        if not self.screen.is_modal:
             await self.switch_mode("training" if self.current_mode == "chat" else "chat")
 
     def action_help(self) -> None:
@@ -152,7 +152,7 @@ class TuiChatApp(App[None]):
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         from tui_chat.commands import commands_of  # here: when the palette is opened
 
-        return commands_of(self)
+        return commands_of(self, screen)
 
     def _keep_theme(self, theme: Theme) -> None:
         """Colours chosen in the palette are kept like any other setting."""

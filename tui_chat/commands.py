@@ -5,15 +5,21 @@ The one rule: what a key does is found here too, under words a person would type
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
 from textual.command import Hit, Hits, Provider
 from textual.content import Content
+from textual.screen import Screen
 
+from tui_chat.screens.help import HelpScreen
+from tui_chat.screens.settings import SettingsScreen
+from tui_chat.screens.training import TrainingScreen
 from tui_chat.text import one_line, plain
 
 if TYPE_CHECKING:
@@ -25,8 +31,9 @@ Command = tuple[str, str, Callable[[], Any]]
 _POEM = re.compile(r"\s*poem\s+(?:(?:about|on|of)\s+)?(?P<topic>\S.*)", re.IGNORECASE)
 
 
-def commands_of(app: TuiChatApp) -> Iterator[SystemCommand]:
-    """Every command."""
+def commands_of(app: TuiChatApp, screen: Screen[Any] | None = None) -> Iterator[SystemCommand]:
+    """Every command; those for a training run where a run is on `screen`."""
+    yield from _run_commands(screen)
     for title, explanation, action in _chat_commands(app.chat):
         yield SystemCommand(title, explanation, _on_chat(app, action))
     for title, explanation, action in _app_commands(app):
@@ -37,8 +44,8 @@ def _app_commands(app: TuiChatApp) -> list[Command]:
     return [
         ("Joke", "Hear a joke: ask why, and get the punchline", lambda: tell(app, "joke")),
         ("Poem", "Hear a poem; you choose the topic", lambda: tell(app, "poem")),
-        ("Chat", "Back to the conversations", lambda: app.switch_mode("chat")),
-        ("Training", "Your training runs", lambda: app.switch_mode("training")),
+        ("Chat", "Back to the conversations", lambda: go_to(app, "chat")),
+        ("Training", "Your training runs", lambda: go_to(app, "training")),
         ("New run", "Train or fine-tune a model", lambda: _new_run(app)),
         ("Settings", "Every setting, explained", app.action_settings),
         ("Theme", "Change the colours", app.action_change_theme),
@@ -55,6 +62,7 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
         ("Settings of this pane", "Temperature, top-k, system prompt …", chat.action_pane_settings),
         ("New pane", "A chat beside this one, with its own model", chat.action_new_pane),
         ("Next pane", "Go to the pane on the right", lambda: chat.action_next_pane(1)),
+        ("Pane before", "Go to the pane on the left", lambda: chat.action_next_pane(-1)),
         ("Close pane", "Close this pane; its conversation stays", chat.action_close_pane),
         ("Regenerate reply", "Another reply to the last message", chat.pane.action_regenerate),
         ("Stop reply", "Stop the reply and keep its text", chat.pane.stop),
@@ -68,11 +76,43 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
     ]
 
 
+_ON_A_RUN = (
+    ("Chat with this run", "Talk to its newest checkpoint, also while it learns", "chat"),
+    ("Chat with the best checkpoint", "The one with the lowest validation loss", "chat_best"),
+    ("Pause run", "Let it wait after its current step", "pause"),
+    ("Resume run", "Go on, from the last checkpoint if it has ended", "resume"),
+    ("Save a checkpoint", "Now, while the run goes on", "save"),
+    ("Stop run", "Save and end it; it can be resumed", "stop"),
+    ("Delete run", "With its checkpoints; asks first", "delete"),
+    ("Next curve", "Draw another measure in the large chart", "next_view"),
+)
+
+
+def _run_commands(screen: Screen[Any] | None) -> Iterator[SystemCommand]:
+    """What can be done with the run on show, now."""
+    for title, explanation, action in _ON_A_RUN:
+        if isinstance(screen, TrainingScreen) and screen.check_action(action, ()):
+            yield SystemCommand(title, explanation, partial(screen.run_action, action))
+
+
+async def go_to(app: TuiChatApp, mode: str) -> None:
+    """Show a mode itself, without the help, the settings or a dialog that lie over it."""
+    await app.switch_mode(mode)
+    while app.screen.is_modal or isinstance(app.screen, (HelpScreen, SettingsScreen)):
+        over = app.screen
+        if isinstance(over, SettingsScreen):
+            over.action_close()  # saves what was typed
+        else:
+            over.dismiss(None)
+        while app.screen is over:
+            await asyncio.sleep(0)
+
+
 def _on_chat(app: TuiChatApp, action: Callable[[], Any]) -> Callable[[], Any]:
     """The action, on the chat screen."""
 
     async def act() -> None:
-        await app.switch_mode("chat")
+        await go_to(app, "chat")
         result = action()
         if inspect.iscoroutine(result):  # a worker goes on by itself
             await result
@@ -82,14 +122,15 @@ def _on_chat(app: TuiChatApp, action: Callable[[], Any]) -> Callable[[], Any]:
 
 async def tell(app: TuiChatApp, companion: str, topic: str = "") -> None:
     """Let a companion speak in the focused pane."""
-    await app.switch_mode("chat")
+    await go_to(app, "chat")
     app.chat.pane.tell(companion, topic)
     app.chat.pane.prompt.focus()
 
 
 async def _new_run(app: TuiChatApp) -> None:
-    await app.switch_mode("training")
-    await app.screen.run_action("screen.new_run")
+    await go_to(app, "training")
+    if isinstance(app.screen, TrainingScreen):  # else the form is open already
+        app.screen.action_new_run()
 
 
 class PoemAboutProvider(Provider):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from engine import model_library
 from engine.errors import UserError
 from engine.model_card import read_json, read_model_card
+from engine.paths import typed_path
 from engine.records import words_of
 from trainers.config import TrainingConfig, read_recipe, recipe_text
 from trainers.data_files import PACKED_SUFFIXES, ROW_SUFFIXES, TEXT_SUFFIXES
@@ -25,6 +26,7 @@ from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chun
 from trainers.estimates import ModelShape, Speed, estimate, num_parameters, vocabulary_size
 from trainers.run_directory import check_run_name
 from tui_chat import quantities
+from tui_chat.text import one_line
 
 SHAPE_FIELDS = ("num_layers", "num_heads", "embedding_size")  # given when a model is there already
 FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
@@ -196,17 +198,20 @@ def name_problem(name: str, taken: Iterable[str]) -> str:
     return "There is a run of this name already." if name in set(taken) else ""
 
 
-def check_data(typed_path: str) -> CheckedData:
+def check_data(typed: str) -> CheckedData:
     """Look at the data; of a very large file, at its beginning.
 
     Raises:
         UserError: when it cannot be used at all.
     """
-    path, limit = Path(typed_path).expanduser(), 0
-    if path.is_file() and path.stat().st_size > _LARGE_FILE:
-        limit = _MILLIONS_OF_LARGE if is_plain_text(path) else _ROWS_OF_LARGE
-    report = inspect(path, limit)
-    return CheckedData(report, len(set(next(read_text_chunks(path), ""))))
+    path, limit = typed_path(typed), 0
+    try:
+        if path.is_file() and path.stat().st_size > _LARGE_FILE:
+            limit = _MILLIONS_OF_LARGE if is_plain_text(path) else _ROWS_OF_LARGE
+        report = inspect(path, limit)
+        return CheckedData(report, len(set(next(read_text_chunks(path), ""))))
+    except OSError as error:  # not allowed, too long for a name, gone meanwhile
+        raise UserError(f"{one_line(typed)}: cannot be read ({error.strerror}).") from None
 
 
 def data_problem(config: TrainingConfig, report: DataReport) -> str:

@@ -169,6 +169,7 @@ class RunHistory:
                 start = self._log_offset if self._log_offset <= size else 0
                 file.seek(max(start, size - _LONGEST_LOG_READ))
                 text = file.read().decode("utf-8", "replace")
+                size = file.tell()  # it may have grown meanwhile
         except OSError:
             return
         self._log_offset = size

@@ -107,3 +107,10 @@ def test_the_list_holds_every_kind_of_model_and_survives_broken_ones(tiny_model:
     assert entries["mine"].size_bytes > 1000 and not entries["mine"].problem
     assert "not valid JSON" in entries["run:broken"].problem
     assert not hub.cached_models()
+
+
+@pytest.mark.parametrize("typed", ["~nobody-of-this-name/model", "/" + "long" * 2000])
+def test_a_path_that_cannot_even_be_looked_at_is_no_model(typed: str) -> None:
+    assert absolute_reference(typed) == typed
+    with pytest.raises(UserError, match="There is no model"):
+        resolve(typed)

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine import wire
@@ -195,3 +196,19 @@ def test_the_wire_of_a_reply_is_plain_json() -> None:
         "request": 7,
         "chunk": {"type": "text", "text": "a\nb", "tokens": []},
     }
+
+
+async def test_two_who_load_at_once_get_one_process(engine: ProcessEngine) -> None:
+    before = {child.pid for child in psutil.Process().children()}
+    await asyncio.gather(engine.load(), engine.load())
+    started = [child.pid for child in psutil.Process().children() if child.pid not in before]
+    assert started == [pid_of(engine)]
+
+
+async def test_an_engine_that_cannot_be_started_says_so(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("where a folder for logs should be")
+    engine = ProcessEngine(wire.Load(reference=str(tiny_model)), tmp_path / "file" / "engine.log")
+    for _ in range(2):
+        with pytest.raises(UserError, match="cannot be started"):
+            await engine.load()
+    assert engine.state == "stopped"

@@ -20,7 +20,7 @@ from trainers.launcher import (
     suggested_name,
     wait_for_end,
 )
-from trainers.run_directory import RunDirectory, RunStatus
+from trainers.run_directory import RunDirectory, RunStatus, list_runs
 
 
 def until(run: RunDirectory, holds: Callable[[RunStatus], bool]) -> RunStatus:
@@ -117,3 +117,11 @@ def test_every_recipe_is_valid_and_begins_by_saying_what_it_is_for(name: str) ->
     read_recipe(name)
     lines = recipe_text(name).splitlines()
     assert all(line.startswith("# ") for line in lines[:2])
+
+
+def test_a_run_that_is_deleted_while_runs_are_listed_is_not_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "going").mkdir()
+    monkeypatch.setattr(Path, "is_file", lambda self: True)  # as it was a moment ago
+    assert list(list_runs(tmp_path)) == []

@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.paths import runs_path
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
+from tests.tui_chat.fake_run import FakeRun
 from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
 from tui_chat.app import TuiChatApp
 from tui_chat.commands import commands_of, tell
 from tui_chat.companions_in_chat import Companions
 from tui_chat.config import load_config, save_setting
 from tui_chat.conversations import Conversations
+from tui_chat.screens.new_run import NewRunScreen
 from tui_chat.screens.settings import SettingsScreen
+from tui_chat.screens.training import TrainingScreen
 from tui_chat.widgets.conversation_list import ConversationList
 
 
@@ -134,3 +138,49 @@ async def test_every_key_has_an_id_so_that_it_can_be_changed() -> None:
         for owner in (app, app.chat, app.chat.pane, app.chat.pane.prompt):
             ours = type(owner).__dict__["BINDINGS"]
             assert [binding.key for binding in ours if not binding.id] == []
+
+
+@pytest.mark.parametrize("key", ["f1", "f2", "ctrl+g", "ctrl+o"])
+async def test_a_joke_is_told_where_it_can_be_seen(key: str) -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("ctrl+p", *"joke")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: settled(app.chat.pane, 1))
+        assert app.screen is app.chat
+
+
+async def test_a_new_run_can_be_asked_for_from_the_settings() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: app.current_mode == "training")
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        command = next(command for command in commands_of(app, app.screen) if command.title == "New run")
+        await command.callback()
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+        await command.callback()  # the form that is open stays
+        assert [type(screen) for screen in app.screen_stack] == [TrainingScreen, NewRunScreen]
+        await pilot.press("f3")
+        await until(pilot, lambda: app.current_mode == "chat")
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+
+
+async def test_the_palette_offers_what_can_be_done_with_the_run_on_show() -> None:
+    run = FakeRun(runs_path(), "plays")
+    run.train_until(100)
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert "Pause run" not in {command.title for command in commands_of(app, app.screen)}
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and app.screen.chosen)
+        commands = {command.title: command for command in commands_of(app, app.screen)}
+        assert {"Pause run", "Stop run", "Save a checkpoint", "Chat with this run"} <= commands.keys()
+        assert "Delete run" not in commands
+        await commands["Pause run"].callback()
+        await until(pilot, lambda: run.run.has_wish("pause"))

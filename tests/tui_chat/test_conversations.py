@@ -196,3 +196,19 @@ def test_when_the_file_cannot_be_used_the_app_goes_on_in_memory_and_says_so(tmp_
     talk = conversations.create("x", "builtin")
     assert conversations.get(talk.id)
     assert "will not be kept" in conversations.notice
+
+
+def test_a_damaged_file_that_cannot_be_set_aside_is_left_alone_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    file = tmp_path / "conversations.db"
+    file.write_bytes(b"rubbish" * 200)
+    monkeypatch.setattr(Path, "rename", refuse)
+    conversations = Conversations.at(file)
+    assert conversations.newest() == []
+    assert "cannot be set aside" in conversations.notice
+    assert file.read_bytes() == b"rubbish" * 200
+    conversations.close()

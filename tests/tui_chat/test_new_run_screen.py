@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static
@@ -289,3 +290,29 @@ def test_the_description_of_a_recipe_is_the_comment_it_begins_with():
     assert (
         leading_comment("# Learns to write.\n#  Any text.\n\n# later\nx = 1") == "Learns to write. Any text."
     )
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name", "~nobody-of-this-name/plays.txt", "long" * 2000])
+async def test_a_path_that_cannot_be_looked_at_is_refused_beside_its_field(data: Path, path: str):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", path)
+        report = text_of(screen, "#data-report")
+        assert "no such file" in report or "cannot be read" in report
+        await pilot.press("enter")
+        assert pilot.app.is_running
+
+
+async def test_ctrl_s_waits_for_the_letters_typed_before_it(
+    data: Path, started: list[tuple[TrainingConfig, str]]
+):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        steps = screen.query_one("#field-max_steps", Input)
+        steps.focus()
+        steps.select_all()
+        await pilot.pause()
+        for key in [*"123", "ctrl+s"]:  # all at once, as a fast typist's keys arrive on a slow line
+            pilot.app._driver.process_message(events.Key(key, key if len(key) == 1 else None))  # type: ignore[union-attr]
+        await pilot.pause()
+        await wait_for_checks(pilot)
+        assert [config.max_steps for config, _ in started] == [123]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import events
 from textual.widgets import Input, OptionList, Static
 
 from engine import model_library
@@ -225,3 +226,17 @@ async def test_a_model_is_chosen_from_the_list_or_typed(monkeypatch: pytest.Monk
         assert app.chat.pane.settings.model == "hf:me/mine"
     assert model_library.BUILTIN == "builtin"
     assert FakeEngine().model is None
+
+
+async def test_ctrl_s_in_the_settings_of_a_pane_waits_for_the_letters_typed_before_it() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 50)) as pilot:
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: app.screen is not app.chat)
+        seed = app.screen.query_one("#seed", Input)
+        seed.focus()
+        await pilot.pause()
+        for key in [*"123", "ctrl+s"]:
+            app._driver.process_message(events.Key(key, key if len(key) == 1 else None))  # type: ignore[union-attr]
+        await until(pilot, lambda: app.screen is app.chat)
+        assert app.chat.pane.settings.generation.seed == 123

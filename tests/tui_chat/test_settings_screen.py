@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.pilot import Pilot
@@ -254,3 +255,16 @@ async def test_it_fits_any_window(path: Path, size: tuple[int, int]) -> None:
         focused = pilot.app.focused
         assert focused is not None
         assert pilot.app.screen.region.contains_region(focused.region)
+
+
+async def test_a_reset_waits_for_the_letters_typed_before_it(path: Path) -> None:
+    async with settings_of(path) as pilot:
+        field = row(pilot, "generation.seed").field
+        field.focus()
+        await pilot.pause()
+        for key in [*"123", "ctrl+r"]:  # all at once
+            pilot.app._driver.process_message(events.Key(key, key if len(key) == 1 else None))  # type: ignore[union-attr]
+        await pilot.pause(0.2)
+        assert isinstance(field, Input)
+        assert field.value == ""
+        assert load_config(path, {}).config.generation.seed is None

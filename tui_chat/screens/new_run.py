@@ -7,6 +7,7 @@ The one rule: what was typed stays until the run has started; what is wrong is s
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -16,13 +17,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Button, DirectoryTree, Footer, Input, Select, Static
 from textual.worker import WorkerCancelled
 
 from engine.errors import UserError
-from engine.paths import runs_path
+from engine.paths import runs_path, typed_path
 from trainers import launcher
 from trainers.config import TrainingConfig, recipe_names
 from trainers.estimates import Speed, speeds_of
@@ -180,8 +180,8 @@ class NewRunScreen(Screen[str | None]):
     @on(Input.Submitted, "#data-path")
     def show_folder_in_tree(self) -> None:
         """Enter on a folder shows what is in it."""
-        path = Path(self._path_text()).expanduser()
-        if path.is_dir():
+        path = typed_path(self._path_text())
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
             self.query_one(DataTree).path = path
 
     @work(exclusive=True, group="data")
@@ -258,7 +258,7 @@ class NewRunScreen(Screen[str | None]):
         return config if not name_problem else None
 
     def _dataset(self) -> str:
-        return str(Path(self._path_text()).expanduser().absolute()) if self._path_text() else ""
+        return str(typed_path(self._path_text()).absolute()) if self._path_text() else ""
 
     def _note(self, name: str, text: str, is_problem: bool = False) -> None:
         note = self.query_one(f"#note-{name}", Static)
@@ -299,6 +299,10 @@ class NewRunScreen(Screen[str | None]):
     # ---- the end
 
     def action_start(self) -> None:
+        """Start the run, once the letters typed before the key are in their field: it overtakes them."""
+        (self.focused or self).call_later(self._start_if_right)
+
+    def _start_if_right(self) -> None:
         """Start the run, if everything is right; else go to what is not."""
         self._taken = [run.name for run in list_runs(runs_path())]
         config = self._check()
@@ -318,18 +322,14 @@ class NewRunScreen(Screen[str | None]):
             with suppress(WorkerCancelled):  # the path was changed meanwhile, and is being checked anew
                 await checks[0].wait()
         if self._data is not None and self._checked_path == self._path_text():
-            self.action_start()
+            self._start_if_right()
         else:
             self._check()
             self.query_one("#data-path").focus()
 
     def _go_to_problem(self) -> None:
-        try:
-            row = self.query(".field-note.-problem").first().parent
-        except NoMatches:
-            return
-        if row is not None:
-            row.query_one(Input).focus()
+        if problems := self.query(".field-note.-problem"):
+            problems.first().query_ancestor(Horizontal).query_one(Input).focus()
 
     @work(exclusive=True, group="launch")
     async def _start(self, config: TrainingConfig, name: str) -> None:
@@ -337,7 +337,7 @@ class NewRunScreen(Screen[str | None]):
         self._say("Starting …", is_problem=False)
         try:
             run = await asyncio.to_thread(launcher.start_run, config, runs_path(), name)
-        except UserError as error:
+        except (UserError, OSError) as error:  # a full disk, too
             self._say(str(error))
         else:
             self.dismiss(run.name)

@@ -96,8 +96,12 @@ class PaneSettings(ModalScreen[ChatSettings | None]):
         except UserError as error:
             raise UserError(str(error).removeprefix(f"generation.{name}: ")) from None
 
-    @on(Input.Submitted)
     def action_accept(self) -> None:
+        """Accept, once the letters typed before Ctrl+S are in their field: the key overtakes them."""
+        (self.focused or self).call_later(self._accept)
+
+    @on(Input.Submitted)
+    def _accept(self) -> None:
         """Take the settings, or go to the first field that is wrong."""
         changes: dict[str, object] = {}
         for name in _FIELDS:

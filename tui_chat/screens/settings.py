@@ -196,7 +196,7 @@ class SettingsScreen(Screen[None]):
         if row is None:
             self.notify("Go to a setting first; then this brings back its default.")
             return
-        self._change(row, None)
+        row.field.call_later(self._change, row, None)  # the key overtakes letters typed before it
 
     def _focused_path(self) -> list[Any]:
         return list(self.focused.ancestors_with_self) if self.focused else []

@@ -250,8 +250,8 @@ class TrainingScreen(Screen[None]):
         question = f"“{watched.run.name}” is finished after {done:,} steps. Train on until which step?"
         text = await self.app.push_screen_wait(AskText(question, str(2 * done)))
         digits = (text or "").replace(",", "").strip()
-        if digits.isdigit() and int(digits) > done:
-            self._tell(lambda run: launcher.resume_run(run, max_steps=int(digits)))
+        if digits.isdecimal() and int(digits) > done:
+            self._tell(lambda run: launcher.resume_run(run, max_steps=int(digits)), run=watched.run)
         elif text is not None:
             self._say(f"That is not a number of steps above {done:,}. Nothing was started.", "warning")
 
@@ -260,14 +260,17 @@ class TrainingScreen(Screen[None]):
         self._tell(launcher.save_run, "A checkpoint is saved after the current step.")
 
     @work(group="tell")
-    async def _tell(self, wish: Callable[[RunDirectory], None], success: str = "") -> None:
-        """Tell the chosen run something; say why when that cannot be."""
-        watched = self.chosen
-        if watched is None:
-            return
+    async def _tell(
+        self, wish: Callable[[RunDirectory], None], success: str = "", run: RunDirectory | None = None
+    ) -> None:
+        """Tell the chosen run something, or the `run` a question was about; say why when that cannot be."""
+        if run is None:
+            if self.chosen is None:
+                return
+            run = self.chosen.run
         try:
-            await asyncio.to_thread(wish, watched.run)
-        except UserError as error:
+            await asyncio.to_thread(wish, run)
+        except (UserError, OSError) as error:  # a full disk, or a run that was deleted by someone else
             self._say(str(error), "error")
         else:
             if success:
@@ -288,7 +291,7 @@ class TrainingScreen(Screen[None]):
             )
         )
         if agreed:
-            self._tell(launcher.stop_run)
+            self._tell(launcher.stop_run, run=watched.run)
 
     @work(group="question")
     async def action_delete(self) -> None:
@@ -304,7 +307,7 @@ class TrainingScreen(Screen[None]):
             )
         )
         if agreed:
-            self._tell(launcher.delete_run)
+            self._tell(launcher.delete_run, run=watched.run)
 
     def _say(self, text: str, severity: str = "information") -> None:
         self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]

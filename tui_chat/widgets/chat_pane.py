@@ -19,7 +19,7 @@ from textual.message import Message
 from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
-from tui_chat.chat_session import ChatSession
+from tui_chat.chat_session import ChatSession, whole
 from tui_chat.chat_settings import ChatSettings, short_reference
 from tui_chat.companions_in_chat import Companions
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
@@ -198,28 +198,39 @@ class ChatPane(Vertical):
             self.refresh_title()
 
     async def _converse(self, text: str, prompt: PromptInput | None) -> None:
+        await whole(self._say(text, prompt))
+        answer = self._companions.answer(text)
+        await (self._tell(answer) if answer else self._reply_once())
+
+    async def _say(self, text: str, prompt: PromptInput | None) -> None:
         message = await self.session.say(text)
         if prompt is not None:
             prompt.accept(text)
         await self.transcript.add(message)
         self.post_message(self.ConversationChanged(self))
-        answer = self._companions.answer(text)
-        await (self._tell(answer) if answer else self._reply_once())
 
     async def _tell(self, text: str) -> None:
+        await whole(self._add_told(text))
+
+    async def _add_told(self, text: str) -> None:
         await self.transcript.add(await self.session.told(text))
 
     async def _reply_once(self) -> None:
         engine = self._engines.engine_for(self.settings.model)
-        reply = await self.session.begin_reply(self.model_name)
-        view = await self.transcript.add(reply)
-        ticking = self.set_interval(_STATUS_SECONDS, lambda: self._tell_progress(view))
-        self._tell_progress(view)
         try:
-            await self.session.reply(engine, view.feed)
+            view = await whole(self._begin_reply())
+            ticking = self.set_interval(_STATUS_SECONDS, lambda: self._tell_progress(view))
+            self._tell_progress(view)
+            try:
+                await self.session.reply(engine, view.feed)
+            finally:
+                ticking.stop()
         finally:
-            ticking.stop()
-            view.finish(self.session.messages[-1])
+            self.session.end_unbegun()
+            self.transcript.finish(self.session.messages[-1])
+
+    async def _begin_reply(self) -> MessageView:
+        return await self.transcript.add(await self.session.begin_reply(self.model_name))
 
     def _tell_progress(self, view: MessageView) -> None:
         """While nothing is said yet, what is waited for; then how fast it goes."""
@@ -256,9 +267,12 @@ class ChatPane(Vertical):
         self._begin(self._again(replaced))
 
     async def _again(self, replaced: list[StoredMessage]) -> None:
+        await whole(self._take_back(replaced))
+        await self._reply_once()
+
+    async def _take_back(self, replaced: list[StoredMessage]) -> None:
         await self.session.forget(replaced)
         await self.transcript.remove_views(replaced)
-        await self._reply_once()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":

@@ -64,8 +64,9 @@ class PromptInput(TextArea):
         if self.sent[-1:] != [text]:
             self.sent.append(text)
         self._place = None
-        _, _, typed_since = self.text.partition(text)
-        self.put(typed_since.lstrip("\n"))
+        before, sent, after = self.text.partition(text)
+        if sent:  # else it was changed while it was being saved, and is the next message
+            self.put(before.lstrip("\n") + after.lstrip("\n"))
 
     def put(self, text: str) -> None:
         """Replace what is in the box, with the cursor at the end."""

@@ -67,6 +67,12 @@ class Transcript(VerticalScroll, can_focus=False):
         self.anchor()
         return view
 
+    def finish(self, message: StoredMessage) -> None:
+        """A message that was growing is as it stays."""
+        for view in self.views:
+            if view.message.id == message.id and view.is_growing:
+                view.finish(message)
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if new_value <= 0 < old_value and self._earlier:
