@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test test-slow lint format wheel builtin clean help
+.PHONY: run test test-slow torture lint format wheel builtin clean help
 
 help:              ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -24,6 +24,11 @@ test: $(READY)     ## the test suite
 
 test-slow: $(READY)  ## tests that take longer than a person waits
 	$(BIN)/python -m pytest -q -m slow
+
+KILLS ?= 500
+torture: $(READY)  ## kill training at random moments and compare: make torture KILLS=500 (some minutes)
+	@folder=$$(mktemp -d) && PYTHONPATH=. $(BIN)/python -m tests.trainers.torture --kills $(KILLS) --folder $$folder \
+	  && rm -r $$folder
 
 lint: $(READY)     ## ruff and mypy
 	$(BIN)/ruff check .
