@@ -235,3 +235,16 @@ def test_a_disk_that_fills_up_while_weights_are_written_is_told_and_the_older_ch
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [path.name for path in loop.writer.run.checkpoints_path.iterdir()] == ["step_000001"]
     assert problem_of(loop.writer.run.checkpoints_path / "step_000001") is None
+
+
+def test_a_stop_while_measuring_again_leaves_the_checkpoint_of_that_step_alone(
+    tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = new_loop(tmp_path / "run", tiny.with_changes("test", max_steps=4))
+    monkeypatch.setattr(loop, "_validate", lambda: None)  # as when a stop is wished meanwhile
+    loop.run()
+    saved = Path(loop.writer.run.checkpoints()[-1].directory)
+    before = saved.stat().st_ino
+    loop.run()
+    assert loop.writer.status.state == "stopped"
+    assert saved.stat().st_ino == before

@@ -94,8 +94,7 @@ class TrainingLoop:
                 break
             self._step()
         finished = self.progress.step >= self.config.max_steps and self._is_measured()
-        if self._saved_step != self.progress.step or not self._is_measured():
-            self._save()
+        self._save()
         self.writer.report(
             "finished" if finished else "stopped", stage="", seconds_left=0.0 if finished else None
         )
@@ -262,7 +261,7 @@ class TrainingLoop:
             logger.info("goes on at step %d", self.progress.step)
 
     def _save(self) -> None:
-        if self._saved_step == self.progress.step and self._is_measured():
+        if self._saved_step == self.progress.step:  # replacing it would leave none for a moment
             return
         self.writer.report(stage="saving")
         self.progress.loss_sum = float(self._loss_sum)
