@@ -155,10 +155,10 @@ def _checkpoint_of_run(rest: str) -> Path:
     if which == "latest":
         return found[-1]
     if which == "best":
-        return min(found, key=_val_loss)
+        return min(reversed(found), key=_val_loss)  # the newest where nothing was validated
     wanted = which.removeprefix("step-")
     for path in found:
-        if wanted.isdigit() and int(path.name.removeprefix("step_")) == int(wanted):
+        if wanted.isdecimal() and int(path.name.removeprefix("step_")) == int(wanted):
             return path
     kept = ", ".join(f"@step-{int(path.name.removeprefix('step_'))}" for path in found[-6:])
     raise UserError(f"The run '{name}' has no checkpoint '@{which[:40]}'. It has: @latest, @best, {kept}.")

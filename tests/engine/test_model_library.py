@@ -10,7 +10,7 @@ import pytest
 
 from engine import hub
 from engine.errors import UserError
-from engine.model_library import absolute_reference, list_models, moves_on, resolve
+from engine.model_library import absolute_reference, list_checkpoints, list_models, moves_on, resolve, run_of
 from engine.paths import models_path, runs_path
 
 
@@ -40,6 +40,30 @@ def test_best_and_step_choose_a_checkpoint() -> None:
         UserError, match="has no checkpoint '@step-3'. It has: @latest, @best, @step-100, @step-200"
     ):
         resolve("run:demo@step-3")
+
+
+def test_the_checkpoints_of_a_run_are_listed_with_their_losses() -> None:
+    add_checkpoint("demo", 100, 1.5), add_checkpoint("demo", 1000, None)
+    add_checkpoint("demo", 2000, 1.0, complete=False)
+    entries = list_checkpoints("demo")
+    assert [(entry.reference, entry.card.val_loss) for entry in entries] == [
+        ("run:demo@step-100", 1.5),
+        ("run:demo@step-1000", None),
+    ]
+    assert list_checkpoints("nobody") == list_checkpoints("../demo") == []
+
+
+def test_the_run_of_a_reference() -> None:
+    assert run_of("run:demo") == run_of("run:demo@best") == run_of(" run:demo@step-5") == "demo"
+    assert run_of("builtin") is None and run_of("run:../x") is None and run_of("/a/run:demo") is None
+
+
+def test_without_a_validation_the_newest_counts_as_the_best() -> None:
+    add_checkpoint("demo", 100, None)
+    last = add_checkpoint("demo", 200, None)
+    assert resolve("run:demo@best") == last
+    with pytest.raises(UserError, match="has no checkpoint"):
+        resolve("run:demo@step-\N{SUPERSCRIPT TWO}")
 
 
 def test_a_run_that_has_not_saved_yet_says_so() -> None:

@@ -1,4 +1,10 @@
-"""Choosing a model: what is at hand, filtered as one types, or any reference typed in full."""
+"""Choosing a model: what is at hand, filtered as one types, or any reference typed in full.
+
+    "poet"        the models with that word
+    "run:poet@"   the checkpoints of that run; the Right key types this
+
+The one rule: what is listed follows from the text in the box alone.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,9 +22,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from engine.model_library import ModelEntry, list_models
+from engine.model_library import ModelEntry, list_checkpoints, list_models, run_of
 from tui_chat.text import one_line, plain
 
+_KEYS = "↑↓ choose  ·  Enter takes it  ·  → checkpoints of a run  ·  Esc cancels"
 _PATH_MARKS = ("hf:", "run:", "/", "~", ".", "api:")
 
 
@@ -28,6 +36,8 @@ class ModelPicker(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", "Cancel", id="models.cancel"),
         Binding("down", "move(1)", "Next", show=False),
         Binding("up", "move(-1)", "Previous", show=False),
+        Binding("right", "show_checkpoints", "Its checkpoints", id="models.checkpoints", priority=True),
+        Binding("left", "hide_checkpoints", "All models", id="models.all", priority=True),
     ]
 
     def __init__(self, current: str) -> None:
@@ -43,7 +53,7 @@ class ModelPicker(ModalScreen[str | None]):
             options = OptionList(markup=False, compact=True)
             options.can_focus = False  # the keys stay in the box; Up and Down are passed on
             yield options
-            yield Static("↑↓ choose  ·  Enter takes it  ·  Esc cancels", classes="dialog-keys", markup=False)
+            yield Static(_KEYS, classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         self._show()
@@ -57,11 +67,14 @@ class ModelPicker(ModalScreen[str | None]):
     @on(Input.Changed)
     def _show(self) -> None:
         query = self.query_one(Input).value.strip()
-        words = query.lower().split()
-        found = [entry for entry in self._entries if all(word in _searched(entry) for word in words)]
+        run = run_of(query) if "@" in query else None
+        found = [entry for entry in _checkpoints(run) if query in entry.reference] if run else []
+        if not found:
+            words = query.lower().split()
+            found = [entry for entry in self._entries if all(word in _searched(entry) for word in words)]
         self._references = [entry.reference for entry in found]
         options = [Option(_row(entry, entry.reference == self._current)) for entry in found]
-        if query.startswith(_PATH_MARKS) and query not in self._references:
+        if query.startswith(_PATH_MARKS) and not query.endswith("@") and query not in self._references:
             options.append(Option(Content.assemble("Use ", plain(query).stylize("bold"))))
             self._references.append(query)
         if not options:
@@ -69,7 +82,7 @@ class ModelPicker(ModalScreen[str | None]):
         listed = self.query_one(OptionList)
         listed.clear_options()
         listed.add_options(options)
-        here = self._current in self._references and not query
+        here = self._current in self._references and (not query or query.endswith("@"))
         listed.highlighted = (
             self._references.index(self._current) if here else 0 if self._references else None
         )
@@ -77,6 +90,32 @@ class ModelPicker(ModalScreen[str | None]):
     def action_move(self, by: int) -> None:
         listed = self.query_one(OptionList)
         (listed.action_cursor_down if by > 0 else listed.action_cursor_up)()
+
+    def action_show_checkpoints(self) -> None:
+        """List the checkpoints of a run, once the letters typed before the key are in the box."""
+        self.query_one(Input).call_later(self._show_checkpoints)
+
+    def _show_checkpoints(self) -> None:
+        place = self.query_one(OptionList).highlighted
+        if place is not None and place < len(self._references) and (run := run_of(self._references[place])):
+            self._type(f"run:{run}@")
+
+    def action_hide_checkpoints(self) -> None:
+        self._type("")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Right and Left keep moving the cursor wherever there is text to move over."""
+        box = self.query_one(Input)
+        if action == "show_checkpoints":
+            return box.cursor_at_end and "@" not in box.value
+        if action == "hide_checkpoints":
+            return box.value.endswith("@")
+        return True
+
+    def _type(self, text: str) -> None:
+        box = self.query_one(Input)
+        box.value = text
+        box.cursor_position = len(text)
 
     @on(Input.Submitted)
     def accept(self) -> None:
@@ -89,6 +128,27 @@ class ModelPicker(ModalScreen[str | None]):
     def _choose(self, place: int | None) -> None:
         if place is not None and place < len(self._references):
             self.dismiss(self._references[place])
+
+
+def _checkpoints(run: str) -> list[ModelEntry]:
+    """What there is of a run: what moves on with it, then the checkpoints themselves, newest first."""
+    kept = list_checkpoints(run)[::-1]
+    if not kept:
+        return []
+    known = [entry for entry in kept if entry.card.val_loss is not None]
+    best = min(known, key=lambda entry: entry.card.val_loss or 0.0, default=kept[0])
+    return [
+        _renamed(kept[0], f"run:{run}@latest", "the newest, while it learns"),
+        _renamed(best, f"run:{run}@best", "the best so far"),
+        *(
+            _renamed(entry, entry.reference, f"step {entry.reference.partition('@step-')[2]}")
+            for entry in kept
+        ),
+    ]
+
+
+def _renamed(entry: ModelEntry, reference: str, name: str) -> ModelEntry:
+    return replace(entry, reference=reference, card=replace(entry.card, name=name))
 
 
 def _searched(entry: ModelEntry) -> str:

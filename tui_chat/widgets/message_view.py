@@ -18,6 +18,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from tui_chat.chat_settings import weights_in_words
 from tui_chat.conversations import StoredMessage
 from tui_chat.text import one_line, plain
 
@@ -112,8 +113,7 @@ class MessageView(Vertical, can_focus=True):
         self._heading.update(self._heading_text())
         # Rendered once more as a whole: a reference may be defined further down than it is used.
         self._show(self._segments())
-        if message.error:
-            self.mount(self._error())
+        self.mount_all(self._notes())
 
     def _draw(self) -> None:
         self._draw_is_due = False
@@ -143,8 +143,7 @@ class MessageView(Vertical, can_focus=True):
         self._shown = self._segments()
         self._bodies = [_body(segment) for segment in self._shown]
         yield from self._bodies
-        if self.message.error:
-            yield self._error()
+        yield from self._notes()
 
     def _segments(self) -> list[Segment]:
         from tui_chat import markdown_text  # here: a Markdown parser is not needed for the first paint
@@ -156,8 +155,13 @@ class MessageView(Vertical, can_focus=True):
             return [markdown_text.Segment(plain(content))]
         return markdown_text.segments_of(content)
 
-    def _error(self) -> Static:
-        return Static(plain(self.message.error), classes="error")
+    def _notes(self) -> list[Static]:
+        """Below the words: what went wrong, and which weights of a run answered."""
+        notes = [Static(plain(self.message.error), classes="error")] if self.message.error else []
+        weights = weights_in_words(self.message.step, self.message.val_loss)
+        if weights and self.message.model.startswith("run:"):
+            notes.append(Static(plain(weights), classes="answered-by"))
+        return notes
 
     # ---- heading
 
@@ -177,7 +181,6 @@ class MessageView(Vertical, can_focus=True):
         facts = ["stopped"] if message.status == "stopped" else []
         facts += ["failed"] if message.status == "error" else []
         facts += [_ENDINGS[message.finish_reason]] if message.finish_reason in _ENDINGS else []
-        facts += [f"step {message.step:,}"] if message.step is not None else []
         if self._show_statistics and message.completion_tokens:
             facts.append(
                 f"{message.completion_tokens:,} token{'s' if message.completion_tokens != 1 else ''}"
