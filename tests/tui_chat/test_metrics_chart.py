@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from tui_chat.widgets.braille_canvas import BrailleCanvas
-from tui_chat.widgets.chart_picture import ChartSpec, Mark, draw
+from tui_chat.widgets.chart_picture import ChartSpec, Level, Mark, draw
 from tui_chat.widgets.chart_scale import Series
 from tui_chat.widgets.metrics_chart import MetricsChart
 
@@ -74,7 +74,18 @@ def test_every_size_and_every_number_gives_rows_of_exactly_that_size(
     width: int, height: int, values: list[float | None], is_log_x: bool, zoom: int
 ):
     series = series_of("train", values)
-    spec = ChartSpec(width, height, "Loss", [series], [series], is_log_x=is_log_x, zoom=zoom, cursor=3.0)
+    spec = ChartSpec(
+        width,
+        height,
+        "Loss",
+        [series],
+        [series],
+        ghosts=[series],
+        levels=[Level(1.0, "bigram 1.00")],
+        is_log_x=is_log_x,
+        zoom=zoom,
+        cursor=3.0,
+    )
     rows = text_of(spec)
     assert len(rows) == height
     assert {len(row) for row in rows} <= {width}
@@ -157,3 +168,50 @@ async def test_new_points_appear_when_shown_again():
         chart.show([series])
         await pilot.pause()
         assert "train 1.25" in chart.render_line(0).text
+
+
+def test_a_level_is_a_named_line_that_does_not_widen_the_range():
+    series = series_of("train", falling(100))
+    levels = [Level(2.5, "bigram 2.50"), Level(90.0, "far 90.0")]
+    rows = text_of(ChartSpec(80, 14, "Loss", [series], levels=levels))
+    assert sum("bigram 2.50" in row for row in rows) == 1
+    assert not any("far" in row or "90" in row for row in rows)
+
+
+def test_the_name_of_a_level_makes_room_for_the_curve():
+    flat = series_of("train", [2.0, *([1.0] * 99)])
+    named = text_of(ChartSpec(80, 14, "Loss", [flat], levels=[Level(1.0, "bigram")]))
+    assert not any("bigr" in row and "bigram" not in row for row in named)
+
+
+def test_a_ghost_is_a_broken_line_with_its_name_and_its_value_under_the_cursor():
+    series = series_of("validation", falling(100))
+    ghost = series_of("before", [3.0, 2.0, *([2.0] * 98)])
+    spec = ChartSpec(100, 14, "Loss", [series], ghosts=[ghost], cursor=0.0)
+    assert "╍╍ before 3" in text_of(spec)[0]
+    roles = {role for row in draw(spec).rows for _, role in row}
+    assert "ghost-1" in roles
+
+
+def test_ghosts_without_room_in_the_legend_are_counted():
+    series = series_of("validation", falling(100))
+    ghosts = [series_of(f"a run of a long name {number}", falling(100)) for number in range(4)]
+    first = text_of(ChartSpec(70, 14, "Loss", [series], ghosts=ghosts))[0]
+    assert "a run of a long name 0" in first and "+3" in first
+    assert len(first) == 70
+
+
+async def test_a_key_hides_and_shows_the_levels():
+    async with ChartApp().run_test(size=(80, 20)) as pilot:
+        chart = pilot.app.query_one(MetricsChart)
+        chart.show([series_of("train", falling(100))], levels=[Level(2.5, "bigram 2.50")])
+        chart.focus()
+
+        def is_named() -> bool:
+            return any("bigram" in text for row in chart.picture.rows for text, _ in row)
+
+        assert is_named()
+        await pilot.press("f")
+        assert not is_named()
+        await pilot.press("f")
+        assert is_named()

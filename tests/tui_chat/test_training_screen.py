@@ -1,5 +1,6 @@
 """Watching and steering runs on the training screen; the runs are written by the test."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -321,3 +322,26 @@ async def test_the_monitor_follows_a_resume(tmp_path: Path):
         screen = await settle(pilot)
         history = screen.query_one(RunMonitor).history
         assert history is not None and history.series["loss"].ys == [1.25]
+
+
+def token_files(run: RunDirectory) -> None:
+    folder = run.path / "tokens"
+    folder.mkdir()
+    for split in ("train", "validation"):
+        (folder / f"{split}.bin").write_bytes(bytes([0, 0, 1, 0]) * 200)  # uint16: 0 1 0 1 ...
+    files = {"method": "pretraining", "vocab_size": 65, "context_length": 8}
+    (folder / "tokens.json").write_text(json.dumps({**files, "train_tokens": 400, "validation_tokens": 400}))
+
+
+async def test_floors_are_counted_once_and_drawn_into_the_chart():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(500)
+    token_files(fake.run)
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        screen = await settle(pilot)
+        assert (fake.path / "floors.json").is_file()
+        picture = screen.query_one("#main-chart", MetricsChart).picture
+        assert any("uniform 4.17" in text for row in picture.rows for text, _ in row)
+        await pilot.press("v")  # bits per byte have another unit
+        picture = screen.query_one("#main-chart", MetricsChart).picture
+        assert any("uniform 6.02" in text for row in picture.rows for text, _ in row)

@@ -35,6 +35,8 @@ Row = list[tuple[str, str]]  # (text, role)
 POINT, CURSOR = "●", "│"
 LEAST_LEFT = 7  # cells for labels and axis, so that charts above each other line up
 DASH = 3  # columns of dots drawn, then left out, where lines cannot differ by colour
+GHOST_DASH = 2  # ghosts are always broken lines
+LEAST_FOR_LABELS = 40  # cells of a plot whose levels are named
 
 
 class Mark(NamedTuple):
@@ -43,6 +45,13 @@ class Mark(NamedTuple):
     x: float
     glyph: str
     role: str
+
+
+class Level(NamedTuple):
+    """A value to read the lines against, drawn across the plot."""
+
+    y: float
+    label: str
 
 
 @dataclass
@@ -54,6 +63,8 @@ class ChartSpec:
     title: str = ""
     series: Sequence[Series] = ()
     behind: Sequence[Series] = ()  # drawn faintly behind: the measured values when `series` are averages
+    ghosts: Sequence[Series] = ()  # the same measure of other runs, drawn broken behind the lines
+    levels: Sequence[Level] = ()  # they never widen the range
     marks: Sequence[Mark] = ()
     is_log_x: bool = False
     zoom: int = 0  # times the upper half of the range is cut away
@@ -87,8 +98,8 @@ def draw(spec: ChartSpec) -> Picture:
 
 
 def _x_limits(spec: ChartSpec) -> tuple[float, float] | None:
-    lines = [series for series in spec.series if series.xs]
-    if not lines:
+    lines = [series for series in (*spec.series, *spec.ghosts) if series.xs]
+    if not any(series.xs for series in spec.series):
         return None
     low, high = min(series.xs[0] for series in lines), max(series.xs[-1] for series in lines)
     if spec.is_log_x:
@@ -109,7 +120,7 @@ def _draw_lines(spec: ChartSpec, plot_height: int, limits: tuple[float, float]) 
     # The labels decide the plot's width, its columns decide the labels: one decimation serves when the guess holds.
     left = min(LEAST_LEFT, spec.width - 1)
     dots = Scale(*limits, (spec.width - left) * DOTS_PER_ROW, spec.is_log_x)
-    lines = [decimate(series, dots) for series in spec.series]
+    lines = [decimate(series, dots) for series in (*spec.series, *spec.ghosts)]
     low, high = padded_range([(column.low, column.high) for columns in lines for column in columns])
     low = min(0.0, low) if spec.is_from_zero else low
     high = low + (high - low) / 2**spec.zoom
@@ -119,7 +130,7 @@ def _draw_lines(spec: ChartSpec, plot_height: int, limits: tuple[float, float]) 
     if needed > left:
         left = needed
         dots = dots._replace(cells=(spec.width - left) * DOTS_PER_ROW)
-        lines = [decimate(series, dots) for series in spec.series]
+        lines = [decimate(series, dots) for series in (*spec.series, *spec.ghosts)]
     plot = _Plot(spec.width - left, plot_height, dots, Scale(low, high, plot_height * DOTS_PER_COLUMN))
     tick_rows = {plot.row_of(value): label for value, label in labels.items()}
     cells = dots._replace(cells=plot.width)
@@ -147,19 +158,55 @@ class _Plot(NamedTuple):
 
 
 def _plot_rows(spec: ChartSpec, plot: _Plot, lines: list[list[Column]], tick_rows: set[int]) -> list[Row]:
-    characters = [list(("┈" if row in tick_rows else " ") * plot.width) for row in range(plot.height)]
+    grid_rows = set() if spec.levels else tick_rows  # one set of lines to read against is enough
+    characters = [list(("┈" if row in grid_rows else " ") * plot.width) for row in range(plot.height)]
     roles = [["grid"] * plot.width for _ in range(plot.height)]
+    _lay_levels(characters, roles, spec.levels, plot)
     for index, series in enumerate(spec.behind):
         _lay_over(characters, roles, _dots(decimate(series, plot.x), plot, 0), f"faint-{index + 1}")
+    lines, ghosts = lines[: len(spec.series)], lines[len(spec.series) :]
+    for index, columns in enumerate(ghosts):
+        _lay_over(characters, roles, _dots(columns, plot, GHOST_DASH), f"ghost-{index + 1}")
     for index, columns in enumerate(lines):
         _lay_over(
             characters, roles, _dots(columns, plot, DASH * index * spec.has_dashes), f"series-{index + 1}"
         )
     for index, columns in enumerate(lines):
         _lay_points(characters, roles, columns, plot, f"series-{index + 1}")
+    _name_levels(characters, roles, spec.levels, plot)
     if spec.cursor is not None:
         _lay_cursor(characters, roles, round(plot.x.place(spec.cursor) / DOTS_PER_ROW - 0.25))
     return [_grouped(row, row_roles) for row, row_roles in zip(characters, roles, strict=True)]
+
+
+def _lay_levels(
+    characters: list[list[str]], roles: list[list[str]], levels: Sequence[Level], plot: _Plot
+) -> None:
+    """Dotted lines at their exact height."""
+    for level in levels:
+        canvas = BrailleCanvas(plot.width, plot.height)
+        row = canvas.rows - 1 - plot.y.place(level.y)
+        for column in range(0, canvas.columns, DOTS_PER_ROW):
+            canvas.run(column, row, row)
+        _lay_over(characters, roles, canvas.lines(), "level")
+
+
+def _name_levels(
+    characters: list[list[str]], roles: list[list[str]], levels: Sequence[Level], plot: _Plot
+) -> None:
+    """Each level's name on its line, as far to the right as the curves leave room."""
+    if plot.width < LEAST_FOR_LABELS:
+        return
+    for level in sorted(levels, key=lambda level: -level.y):
+        row, label = plot.row_of(level.y), f" {level.label} "
+        if not 0 <= row < plot.height:
+            continue
+        is_free = [role in ("grid", "level") for role in roles[row]]
+        for start in range(plot.width - len(label), -1, -1):
+            if all(is_free[start : start + len(label)]):
+                characters[row][start : start + len(label)] = label
+                roles[row][start : start + len(label)] = ["level-label"] * len(label)
+                break
 
 
 def _dots(columns: list[Column], plot: _Plot, dash: int) -> list[str]:
@@ -226,6 +273,7 @@ def _legend(spec: ChartSpec) -> Row:
         row.append((f"  {sample} " if len(spec.series) > 1 else "  ", f"series-{index + 1}"))
         row.append((f"{series.label} " if series.label else "", "label"))
         row.append((spec.number(value), "value"))
+    _add_ghosts(row, spec)
     used = sum(len(text) for text, _ in row)
     at = f"step {spec.cursor:,.0f}" if spec.cursor is not None else ""
     notes = "  ".join(part for part in (at, spec.notes) if part)
@@ -234,6 +282,19 @@ def _legend(spec: ChartSpec) -> Row:
     elif at and used + len(at) + 2 <= spec.width:
         row.append((at.rjust(spec.width - used), "cursor"))
     return _padded(row, spec.width)
+
+
+def _add_ghosts(row: Row, spec: ChartSpec) -> None:
+    """Name the ghosts that fit, and count the others."""
+    for index, ghost in enumerate(spec.ghosts):
+        value = ghost.ys[-1] if spec.cursor is None and ghost.ys else ghost.value_at(spec.cursor or 0.0)
+        entry = [("  ╍╍ ", f"ghost-{index + 1}"), (f"{ghost.label} ", "label"), (spec.number(value), "value")]
+        used = sum(len(text) for text, _ in (*row, *entry))
+        left_over = len(spec.ghosts) - index
+        if used + 4 > spec.width:
+            row.append((f"  +{left_over}", "label"))
+            return
+        row += entry
 
 
 def _padded(row: Row, width: int) -> Row:

@@ -19,7 +19,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_chat.widgets.chart_picture import ChartSpec, Mark, Picture, draw
+from tui_chat.widgets.chart_picture import ChartSpec, Level, Mark, Picture, draw
 from tui_chat.widgets.chart_scale import Series, Smoothed, short_number
 
 SMOOTHINGS = (0.0, 0.9, 0.98)
@@ -33,6 +33,8 @@ class MetricsChart(Widget, can_focus=True):
         f"metrics-chart--{role}"
         for role in (
             *("title", "value", "label", "axis", "grid", "cursor", "best", "checkpoint", "alarm"),
+            *("level", "level-label"),
+            *(f"ghost-{number}" for number in range(1, 5)),
             *(f"series-{number}" for number in range(1, 5)),
             *(f"faint-{number}" for number in range(1, 5)),
         )
@@ -52,6 +54,7 @@ class MetricsChart(Widget, can_focus=True):
         Binding("m", "cycle_smoothing", "Smooth", id="chart.smooth"),
         Binding("plus,equals_sign,z", "zoom(1)", "Zoom", id="chart.zoom_in", key_display="+"),
         Binding("minus,Z", "zoom(-1)", "Zoom out", show=False, id="chart.zoom_out"),
+        Binding("f", "toggle_levels", "Floors", show=False, id="chart.levels"),
         Binding("0", "reset_view", "Whole curve", show=False, id="chart.reset"),
     ]
     BINDING_GROUP_TITLE = "Training curves"
@@ -68,6 +71,12 @@ class MetricsChart(Widget, can_focus=True):
         & > .metrics-chart--best { color: $text-success; text-style: bold; }
         & > .metrics-chart--checkpoint { color: $foreground 75%; }
         & > .metrics-chart--alarm { color: $text-error; text-style: bold; }
+        & > .metrics-chart--level { color: $foreground 35%; }
+        & > .metrics-chart--level-label { color: $foreground 50%; }
+        & > .metrics-chart--ghost-1 { color: $text-success 80%; }
+        & > .metrics-chart--ghost-2 { color: $text-error 80%; }
+        & > .metrics-chart--ghost-3 { color: $text-warning 80%; }
+        & > .metrics-chart--ghost-4 { color: $foreground 65%; }
         & > .metrics-chart--series-1 { color: $text-primary; }
         & > .metrics-chart--series-2 { color: $text-accent; }
         & > .metrics-chart--series-3 { color: $text-success; }
@@ -84,6 +93,7 @@ class MetricsChart(Widget, can_focus=True):
     smoothing: reactive[float] = reactive(0.0)
     zoom: reactive[int] = reactive(0)
     cursor: reactive[float | None] = reactive(None)
+    has_levels: reactive[bool] = reactive(True)
 
     @dataclass
     class CursorMoved(Message):
@@ -113,13 +123,21 @@ class MetricsChart(Widget, can_focus=True):
         self._first_colour = first_colour
         self._series: Sequence[Series] = ()
         self._marks: Sequence[Mark] = ()
+        self._levels: Sequence[Level] = ()
+        self._ghosts: Sequence[Series] = ()
         self._smoothed: dict[int, Smoothed] = {}
         self._picture: Picture | None = None
         self._strips: list[Strip] = []
 
-    def show(self, series: Sequence[Series], marks: Sequence[Mark] = ()) -> None:
+    def show(
+        self,
+        series: Sequence[Series],
+        marks: Sequence[Mark] = (),
+        levels: Sequence[Level] = (),
+        ghosts: Sequence[Series] = (),
+    ) -> None:
         """Draw these series; call again when points were added to them."""
-        self._series, self._marks = series, marks
+        self._series, self._marks, self._levels, self._ghosts = series, marks, levels, ghosts
         known = {id(one) for one in series}
         self._smoothed = {key: value for key, value in self._smoothed.items() if key in known}
         self.refresh()
@@ -167,7 +185,7 @@ class MetricsChart(Widget, can_focus=True):
     def _shifted(self, role: str) -> str:
         """Each small chart has its own colour, though its only series is the first."""
         kind, _, number = role.rpartition("-")
-        return f"{kind}-{(int(number) + self._first_colour - 2) % 4 + 1}" if kind else role
+        return f"{kind}-{(int(number) + self._first_colour - 2) % 4 + 1}" if number.isdigit() else role
 
     def _spec(self) -> ChartSpec:
         is_smooth = self.smoothing > 0
@@ -177,6 +195,8 @@ class MetricsChart(Widget, can_focus=True):
             title=self.title,
             series=[self._smooth(one) for one in self._series] if is_smooth else self._series,
             behind=[one for one in self._series if one.is_noisy] if is_smooth else (),
+            ghosts=self._ghosts,
+            levels=self._levels if self.has_levels else (),
             marks=self._marks,
             is_log_x=self.log_x,
             zoom=self.zoom,
@@ -205,6 +225,10 @@ class MetricsChart(Widget, can_focus=True):
     def action_toggle_log_x(self) -> None:
         """Spread the first steps out."""
         self.log_x = not self.log_x
+
+    def action_toggle_levels(self) -> None:
+        """Show or hide what counting n-grams reaches."""
+        self.has_levels = not self.has_levels
 
     def action_cycle_smoothing(self) -> None:
         """No smoothing, some, a lot."""

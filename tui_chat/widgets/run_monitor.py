@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.message import Message
@@ -19,27 +19,15 @@ from textual.widgets import Log, OptionList, Static, TabbedContent, TabPane
 from textual.widgets.option_list import Option
 
 from engine.errors import UserError
+from trainers.floors import Floors, can_count, read_floors, start_counting
 from trainers.run_directory import CheckpointInfo, RunDirectory
 from tui_chat import quantities
 from tui_chat.run_watch import RunHistory, WatchedRun, read_history
 from tui_chat.text import plain, visible
-from tui_chat.widgets.chart_picture import Mark
-from tui_chat.widgets.metrics_chart import MetricsChart
+from tui_chat.widgets.run_curves import RunCurves
 from tui_chat.widgets.run_facts import RunFacts
 from tui_chat.widgets.run_words import config_words, sample_words
 
-# What the large chart can show, in the order the key goes through: title and names of series.
-VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Loss", ("loss", "val_loss")),
-    ("Bits per byte", ("val_bits_per_byte",)),
-    ("Validation accuracy", ("val_accuracy",)),
-    ("Learning rate", ("learning_rate",)),
-    ("Gradient norm", ("gradient_norm",)),
-    ("Tokens per second", ("tokens_per_second",)),
-    ("Memory in bytes", ("memory_bytes",)),
-)
-_SMALL = {"learning_rate": "Learning rate", "gradient_norm": "Gradient norm", "tokens_per_second": "Tokens/s"}
-_FROM_ZERO = ("learning_rate", "tokens_per_second", "memory_bytes")
 _NEWEST_SAMPLES = 60
 TABS = ("curves", "samples", "checkpoints", "log", "configuration")
 
@@ -59,25 +47,15 @@ class RunMonitor(Vertical):
         self._watched: WatchedRun | None = None
         self._checkpoints: list[CheckpointInfo] = []
         self._log_shown = 0
-        self._view = 0
+        self._floors: Floors | None = None
+        self._has_looked_for_floors = False
 
     def compose(self) -> ComposeResult:
         """Figures above, tabs below."""
         yield RunFacts(id="facts")
         with TabbedContent(id="tabs"):
             with TabPane(_tab_words(1, "Curves"), id="curves"):
-                yield MetricsChart("Loss", id="main-chart", empty_text="Waiting for the first measurement")
-                with Horizontal(id="small-charts"):
-                    for colour, (name, title) in enumerate(_SMALL.items(), 1):
-                        yield MetricsChart(
-                            title,
-                            id=f"small-{name}",
-                            first_colour=colour,
-                            has_x_axis=False,
-                            is_from_zero=name in _FROM_ZERO,
-                        )
-                with VerticalScroll(id="newest-sample-box", can_focus=False):
-                    yield Static(id="newest-sample", markup=False)
+                yield RunCurves(id="run-curves")
             with TabPane(_tab_words(2, "Samples"), id="samples"), VerticalScroll(id="samples-box"):
                 yield Static(id="samples-text", markup=False)
             with TabPane(_tab_words(3, "Checkpoints"), id="checkpoints"):
@@ -93,6 +71,7 @@ class RunMonitor(Vertical):
         self._watched = watched
         self.history = None
         self._checkpoints = []
+        self._floors, self._has_looked_for_floors = None, False
         self.query_one("#log-text", Log).clear()
         self._log_shown = 0
         self.query_one("#checkpoint-list", OptionList).clear_options()
@@ -126,33 +105,31 @@ class RunMonitor(Vertical):
     def _show_changed(self, changed: set[str]) -> None:
         if self._show_checkpoints() or "metrics" in changed:
             self._draw_charts()
+        if not self._has_looked_for_floors and self.history and self.history.series["val_loss"].xs:
+            self._has_looked_for_floors = True  # a run has its token files by its first validation
+            assert self._watched is not None
+            self._find_floors(self._watched.run)
         if "samples" in changed:
             self._show_samples()
         if "log" in changed:
             self._show_log()
 
     def _draw_charts(self) -> None:
-        series = self.history.series if self.history else {}
-        title, names = VIEWS[self._view]
-        chart = self.query_one("#main-chart", MetricsChart)
-        chart.title, chart.is_from_zero = title, names[0] in _FROM_ZERO
         if self.history is None:
-            chart.empty_text = "Reading the measurements"
+            empty_text = "Reading the measurements"
         elif self._watched and not self._watched.is_active:
-            chart.empty_text = "Nothing was measured"
+            empty_text = "Nothing was measured"
         else:
-            chart.empty_text = "Waiting for the first measurement"
-        chart.show([series[name] for name in names if name in series], self._marks())
-        for name in _SMALL:
-            self.query_one(f"#small-{name}", MetricsChart).show([series[name]] if series else [])
+            empty_text = "Waiting for the first measurement"
+        self.query_one(RunCurves).show(self.history, self._checkpoints, self._floors, empty_text)
 
-    def _marks(self) -> list[Mark]:
-        marks = [
-            Mark(point.step, "★" if point.is_best else "▲", "best" if point.is_best else "checkpoint")
-            for point in self._checkpoints
-        ]
-        notes = self.history.notes if self.history else []
-        return marks + [Mark(step, "✖", "alarm") for step, _ in notes]
+    @work(exclusive=True, group="floors")
+    async def _find_floors(self, run: RunDirectory) -> None:
+        """Read what counting n-grams reaches on this run's data; the first time it is counted."""
+        floors = await asyncio.to_thread(_floors_of, run)
+        if self._watched and self._watched.run.path == run.path:
+            self._floors = floors
+            self._draw_charts()
 
     def _show_checkpoints(self) -> bool:
         """Whether there are other checkpoints than at the last look."""
@@ -235,19 +212,7 @@ class RunMonitor(Vertical):
 
     def next_view(self) -> None:
         """Draw the next measure that was taken in the large chart."""
-        series = self.history.series if self.history else {}
-        for step in range(1, len(VIEWS) + 1):
-            view = (self._view + step) % len(VIEWS)
-            if view == 0 or any(series[name].xs for name in VIEWS[view][1] if name in series):
-                self._view = view
-                break
-        self._draw_charts()
-
-    @on(MetricsChart.CursorMoved)
-    def read_all_charts_at_one_step(self, event: MetricsChart.CursorMoved) -> None:
-        """The cursor of one chart is the cursor of all."""
-        for chart in self.query(MetricsChart):
-            chart.cursor = event.x
+        self.query_one(RunCurves).next_view()
 
     @on(OptionList.OptionSelected, "#checkpoint-list")
     def choose_checkpoint(self, event: OptionList.OptionSelected) -> None:
@@ -260,6 +225,12 @@ class RunMonitor(Vertical):
     def keep_to_itself(self, event: OptionList.OptionHighlighted) -> None:
         """The screen listens to the highlights of the list of runs only."""
         event.stop()
+
+
+def _floors_of(run: RunDirectory) -> Floors | None:
+    if can_count(run):
+        start_counting(run).join()
+    return read_floors(run)
 
 
 def _tab_words(number: int, title: str) -> Content:

@@ -1,0 +1,130 @@
+"""The curves of one run: a large chart of the chosen measure, small ones below it, and the newest sample.
+
+    ✔ still learning fast ...                 <- the verdict
+    Loss  ━ train 1.43  ━ validation 1.55     <- with the floors of counting, and other runs as ghosts
+
+The one rule: it only draws what it is given; it reads no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.widgets import Static
+
+from trainers.floors import Floors
+from trainers.run_directory import CheckpointInfo
+from tui_chat.run_watch import RunHistory
+from tui_chat.widgets.chart_picture import Level, Mark
+from tui_chat.widgets.chart_scale import Series, short_number
+from tui_chat.widgets.metrics_chart import MetricsChart
+
+# What the large chart can show, in the order the key goes through: title and names of series.
+VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Loss", ("loss", "val_loss")),
+    ("Bits per byte", ("val_bits_per_byte",)),
+    ("Validation accuracy", ("val_accuracy",)),
+    ("Learning rate", ("learning_rate",)),
+    ("Gradient norm", ("gradient_norm",)),
+    ("Tokens per second", ("tokens_per_second",)),
+    ("Memory in bytes", ("memory_bytes",)),
+)
+_SMALL = {"learning_rate": "Learning rate", "gradient_norm": "Gradient norm", "tokens_per_second": "Tokens/s"}
+_FROM_ZERO = ("learning_rate", "tokens_per_second", "memory_bytes")
+
+
+class RunCurves(Vertical):
+    """Draws the history it was last given."""
+
+    DEFAULT_CSS = """
+    RunCurves { height: 1fr; }
+    """
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._history: RunHistory | None = None
+        self._marks: list[Mark] = []
+        self._floors: Floors | None = None
+        self._view = 0
+
+    def compose(self) -> ComposeResult:
+        """The large chart, three small ones, what the model wrote last."""
+        yield MetricsChart("Loss", id="main-chart", empty_text="Waiting for the first measurement")
+        with Horizontal(id="small-charts"):
+            for colour, (name, title) in enumerate(_SMALL.items(), 1):
+                yield MetricsChart(
+                    title,
+                    id=f"small-{name}",
+                    first_colour=colour,
+                    has_x_axis=False,
+                    is_from_zero=name in _FROM_ZERO,
+                )
+        with VerticalScroll(id="newest-sample-box", can_focus=False):
+            yield Static(id="newest-sample", markup=False)
+
+    def show(
+        self,
+        history: RunHistory | None,
+        checkpoints: Sequence[CheckpointInfo],
+        floors: Floors | None,
+        empty_text: str,
+    ) -> None:
+        """Draw a run; without a history, say `empty_text`."""
+        self._history, self._floors = history, floors
+        self._marks = _marks(history, checkpoints)
+        self.query_one("#main-chart", MetricsChart).empty_text = empty_text
+        self._draw()
+
+    def _draw(self) -> None:
+        series = self._history.series if self._history else {}
+        title, names = VIEWS[self._view]
+        chart = self.query_one("#main-chart", MetricsChart)
+        chart.title, chart.is_from_zero = title, names[0] in _FROM_ZERO
+        shown = [series[name] for name in names if name in series]
+        chart.show(shown, self._marks, levels=_levels(names[-1], series, self._floors))
+        for name in _SMALL:
+            self.query_one(f"#small-{name}", MetricsChart).show([series[name]] if series else [])
+
+    def next_view(self) -> None:
+        """Draw the next measure that was taken in the large chart."""
+        series = self._history.series if self._history else {}
+        for step in range(1, len(VIEWS) + 1):
+            view = (self._view + step) % len(VIEWS)
+            if view == 0 or any(series[name].xs for name in VIEWS[view][1] if name in series):
+                self._view = view
+                break
+        self._draw()
+
+    @on(MetricsChart.CursorMoved)
+    def read_all_charts_at_one_step(self, event: MetricsChart.CursorMoved) -> None:
+        """The cursor of one chart is the cursor of all."""
+        for chart in self.query(MetricsChart):
+            chart.cursor = event.x
+
+
+def _marks(history: RunHistory | None, checkpoints: Sequence[CheckpointInfo]) -> list[Mark]:
+    marks = [
+        Mark(point.step, "★" if point.is_best else "▲", "best" if point.is_best else "checkpoint")
+        for point in checkpoints
+    ]
+    return marks + [Mark(step, "✖", "alarm") for step, _ in (history.notes if history else [])]
+
+
+def _levels(measure: str, series: dict[str, Series], floors: Floors | None) -> list[Level]:
+    """The floors in the unit of the chart; bits per byte by what one nat per token is on this data."""
+    if floors is None or measure not in ("val_loss", "val_bits_per_byte"):
+        return []
+    factor = 1.0 if measure == "val_loss" else _bits_per_nat(series)
+    return [
+        Level(floor.loss * factor, f"{floor.name} {short_number(floor.loss * factor, 3)}")
+        for floor in floors.floors
+        if factor
+    ]
+
+
+def _bits_per_nat(series: dict[str, Series]) -> float:
+    losses, bits = series["val_loss"].ys, series["val_bits_per_byte"].ys
+    return bits[-1] / losses[-1] if bits and losses and losses[-1] else 0.0
