@@ -9,12 +9,14 @@ The one rule: a run is told something through its control files only, never thro
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from trainers.run_writer import is_owned
 
 _ACTIVE: tuple[RunState, ...] = ("starting", "running", "paused")
 _ROWS_LOOKED_AT = 1000  # before a run starts; the run itself reads all
+_OWN_TOKENIZERS = ("char", "bpe", "gpt2")
 _TOO_COMMON = ("input", "data", "train", "dataset", "text", "index", "output")
 
 
@@ -40,12 +43,18 @@ def start_run(config: TrainingConfig, runs_path: Path, name: str | None = None) 
     """
     config = with_absolute_paths(config)
     check_data(config)
-    private_directory(runs_path)
+    with _starting(runs_path):
+        private_directory(runs_path)
     run = RunDirectory(_new_directory(runs_path, name, config))
     status = RunStatus(state="starting", stage="starting", max_steps=config.max_steps, updated=time.time())
-    replace_file(run.path / "status.json", status.to_json())
-    replace_file(run.path / "config.json", config.to_json())
-    _spawn(run)
+    try:
+        with _starting(run.path):
+            replace_file(run.path / "status.json", status.to_json())
+            replace_file(run.path / "config.json", config.to_json())
+            _spawn(run)
+    except UserError:
+        delete_directory(run.path)
+        raise
     return run
 
 
@@ -81,8 +90,9 @@ def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
         for name in ("dataset", "validation_dataset")
         if (value := getattr(config, name))
     }
-    for name in ("base_model", "tokenizer"):
-        changes[name] = absolute_reference(getattr(config, name))
+    changes["base_model"] = absolute_reference(config.base_model)
+    if config.tokenizer not in _OWN_TOKENIZERS:  # whatever folders of these names there may be
+        changes["tokenizer"] = absolute_reference(config.tokenizer)
     return config.with_changes("config", **changes)
 
 
@@ -141,8 +151,9 @@ def resume_run(run: RunDirectory, max_steps: int | None = None) -> None:
     for wish in ("stop", "pause", "save"):
         run.withdraw(wish)
     status = status.with_changes("status", state="starting", pid=0, error="", updated=time.time())
-    replace_file(run.path / "status.json", status.to_json())
-    _spawn(run)
+    with _starting(run.path):
+        replace_file(run.path / "status.json", status.to_json())
+        _spawn(run)
 
 
 def delete_run(run: RunDirectory) -> None:
@@ -197,6 +208,14 @@ def _make(path: Path) -> bool:
     except OSError as error:
         raise UserError(f"{path}: the run's folder cannot be made ({error.strerror}).") from None
     return True
+
+
+@contextlib.contextmanager
+def _starting(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:  # a full disk, a folder that is not ours, no more processes
+        raise UserError(f"{path}: the run cannot be started ({error.strerror or error}).") from None
 
 
 def _spawn(run: RunDirectory) -> None:

@@ -176,7 +176,7 @@ class RunDirectory:
         """Complete checkpoints, oldest first."""
         best = self.status().best_step
         found = []
-        for path in sorted(self.checkpoints_path.glob("step_*")):
+        for path in self.checkpoints_path.glob("step_*"):
             step = path.name.removeprefix("step_")
             if step.isdigit() and (path / "manifest.json").is_file():
                 found.append(
@@ -184,7 +184,7 @@ class RunDirectory:
                         step=int(step), directory=str(path), is_best=int(step) == best, val_loss=_loss(path)
                     )
                 )
-        return found
+        return sorted(found, key=lambda checkpoint: checkpoint.step)
 
     def wish(self, wish: Wish) -> None:
         """Ask the trainer to stop, pause or save; it looks after every step."""

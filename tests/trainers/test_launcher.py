@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from trainers.launcher import (
     stop_run,
     suggested_name,
     wait_for_end,
+    with_absolute_paths,
 )
 from trainers.run_directory import RunDirectory, RunStatus, list_runs
 
@@ -125,3 +127,36 @@ def test_a_run_that_is_deleted_while_runs_are_listed_is_not_listed(
     (tmp_path / "going").mkdir()
     monkeypatch.setattr(Path, "is_file", lambda self: True)  # as it was a moment ago
     assert list(list_runs(tmp_path)) == []
+
+
+def test_a_run_whose_process_cannot_be_started_leaves_nothing_behind(
+    tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("trainers.launcher.subprocess.Popen", refused)
+    with pytest.raises(UserError, match="cannot be started .Resource temporarily unavailable"):
+        start_run(tiny, tmp_path / "runs", "mine")
+    assert list((tmp_path / "runs").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be started"):
+        start_run(tiny, tmp_path / "file" / "runs")
+
+
+def test_a_folder_with_the_name_of_a_tokenizer_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gpt2").mkdir()
+    (tmp_path / "gpt2" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    config = with_absolute_paths(TrainingConfig(tokenizer="gpt2", base_model="gpt2"))
+    assert (config.tokenizer, config.base_model) == ("gpt2", str(tmp_path / "gpt2"))
+
+
+def test_checkpoints_beyond_a_million_steps_stay_in_order(tmp_path: Path) -> None:
+    for step in (999_999, 1_000_000):
+        folder = tmp_path / "checkpoints" / f"step_{step:06d}"
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").touch()
+    assert [checkpoint.step for checkpoint in RunDirectory(tmp_path).checkpoints()] == [999_999, 1_000_000]
