@@ -113,16 +113,17 @@ class ProcessEngine:
 
     async def close(self) -> None:
         """End the process. A closed engine may be used again."""
-        process, reader = self._process, self._reader
-        if process is None:
-            return
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        if reader is not None:
-            await asyncio.wait([reader])
-        for watcher in tuple(self._watchers):
-            watcher.cancel()
+        async with self._starting:  # a process that is only being started would outlive this
+            process, reader = self._process, self._reader
+            if process is None:
+                return
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            if reader is not None:
+                await asyncio.wait([reader])
+            for watcher in tuple(self._watchers):
+                watcher.cancel()
 
     async def _ask(self, request: wire.Generate) -> AsyncIterator[GenerationEvent]:
         async with self._turn:

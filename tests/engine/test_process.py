@@ -116,6 +116,17 @@ async def test_the_engine_ends_when_its_input_ends(engine: ProcessEngine) -> Non
         assert await engine._process.wait() == 0
 
 
+async def test_closing_an_engine_that_is_just_being_started_leaves_no_process_behind(
+    engine: ProcessEngine,
+) -> None:
+    loading = asyncio.create_task(engine.load())
+    await asyncio.sleep(0)  # it has begun to start the process
+    await engine.close()
+    with pytest.raises(UserError, match="stopped unexpectedly"):
+        await loading
+    assert engine.state == "stopped"
+
+
 async def test_a_request_the_engine_cannot_read_ends_the_reply_instead_of_leaving_it_unanswered(
     engine: ProcessEngine,
 ) -> None:
