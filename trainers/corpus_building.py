@@ -3,6 +3,7 @@
     one plain text        its first 90 % train, its last 10 % validate, by characters (as nanoGPT does)
     rows of JSON          a row validates when its own hash says so, and so never changes sides
     a validation_dataset  everything in it validates, everything in the data set trains
+    train.txt + val.txt   a folder that is split already stays so; its test.txt is not read
 
 Everything is read in pieces; only a fine-tuning run's index of conversations is held in memory.
 The one rule: the folder appears complete under its name, or not at all.
@@ -24,6 +25,7 @@ from engine.tokenizers.chat_formats import save_chat_format
 from trainers.config import TrainingConfig
 from trainers.corpora import BEGINS, LEARNT, TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
 from trainers.data_files import data_files
+from trainers.data_splits import DataParts, data_parts
 from trainers.datasets import is_held_out, is_plain_text, read_rows, text_of_file
 from trainers.durable_files import replaced_directory, sync_files
 from trainers.row_formats import DataRow
@@ -49,7 +51,7 @@ def build_corpus(
             files = _write_text(config, tokenizer, partial, progress)
         else:
             files = _write_conversations(config, tokenizer, chat_format, partial, progress)
-        wanted = bool(config.validation_share or config.validation_dataset)
+        wanted = bool(config.validation_share or parts_of(config).validation)
         check_sizes(files, wanted, config.dataset)
         tokenizer.save(partial)
         save_chat_format(partial, chat_format)
@@ -58,11 +60,16 @@ def build_corpus(
     return Corpus(folder)
 
 
+def parts_of(config: TrainingConfig) -> DataParts:
+    """What a run trains, validates and tests on."""
+    return data_parts(config.dataset, config.validation_dataset)
+
+
 def training_texts(config: TrainingConfig) -> Iterator[str]:
     """Everything a vocabulary may be made of: the data set, and the validation data as nanoGPT does."""
-    for name in (config.dataset, config.validation_dataset):
-        if name:
-            yield from (text for _, text in _documents(Path(name), _Counter()))
+    for path in parts_of(config)[:2]:
+        if path:
+            yield from (text for _, text in _documents(path, _Counter()))
 
 
 class _Counter:
@@ -113,10 +120,11 @@ def _write_text(config: TrainingConfig, tokenizer: Tokenizer, folder: Path, prog
     counter = _Counter()
     writer = _TokenWriter(tokenizer, folder, progress)
     try:
-        share = 0.0 if config.validation_dataset else config.validation_share
-        _write_data_set(Path(config.dataset), share, writer, "train", counter)
-        if config.validation_dataset:
-            _write_data_set(Path(config.validation_dataset), 0.0, writer, "validation", counter)
+        parts = parts_of(config)
+        share = 0.0 if parts.validation else config.validation_share
+        _write_data_set(parts.train, share, writer, "train", counter)
+        if parts.validation:
+            _write_data_set(parts.validation, 0.0, writer, "validation", counter)
     finally:
         writer.close()
     return TokenFiles(
@@ -225,8 +233,7 @@ def _write_conversations(
     counter = _Counter()
     found: dict[Split, list[tuple[Ids, Ids]]] = {"train": [], "validation": []}
     truncated = without_answer = 0
-    share = 0.0 if config.validation_dataset else config.validation_share
-    for row, side in _conversations(config, share, counter):
+    for row, side in conversations(config, counter):
         if not row.messages:
             without_answer += 1
             continue
@@ -257,13 +264,16 @@ def _write_conversations(
     )
 
 
-def _conversations(
-    config: TrainingConfig, share: float, counter: _Counter
+def conversations(
+    config: TrainingConfig, reject: Callable[[Path, int, str], None]
 ) -> Iterator[tuple[DataRow, Split]]:
-    for row in read_rows(Path(config.dataset), counter):
+    """The rows a fine-tuning run reads, with their sides."""
+    parts = parts_of(config)
+    share = 0.0 if parts.validation else config.validation_share
+    for row in read_rows(parts.train, reject):
         yield row, "validation" if is_held_out(row.as_text(), share) else "train"
-    if config.validation_dataset:
-        for row in read_rows(Path(config.validation_dataset), counter):
+    if parts.validation:
+        for row in read_rows(parts.validation, reject):
             yield row, "validation"
 
 

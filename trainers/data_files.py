@@ -3,25 +3,22 @@
     for block in text_blocks(path, rejected): ...        # plain text, about a million characters at a time
     for line, value in json_values(path, rejected): ...  # JSON lines, or the elements of one JSON array
 
-.gz and .xz are opened on the fly; a byte order mark is skipped; Windows line ends become "\\n".
+.gz, .xz and .zst are opened on the fly; a byte order mark is skipped; Windows line ends become "\\n".
 The one rule: what cannot be read goes to `rejected` with its line number and the reason, and reading goes on.
 """
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import json
-import lzma
 import re
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple
 
 import msgspec
 
 from engine.errors import UserError
+from trainers.packed_files import inner_suffix, open_unpacked, reading
 
 Reject = Callable[[int, str], None]  # line number, reason
 
@@ -30,13 +27,48 @@ BLOCK_SIZE = 1 << 20  # bytes of plain text read at once
 ARRAY_LIMIT = 1 << 30  # bytes of one JSON array; lines have no such limit
 TEXT_SUFFIXES = (".txt", ".md", ".text", ".markdown")
 ROW_SUFFIXES = (".jsonl", ".ndjson", ".json")
-PACKED_SUFFIXES = (".gz", ".xz")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+DATA_SUFFIXES = TEXT_SUFFIXES + ROW_SUFFIXES + TABLE_SUFFIXES
+VOCABULARY_FILE = "vocab.txt"
+_SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "validation": ("val", "validation", "valid", "dev"),
+    "test": ("test",),
+}
 _MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_UNPACKING_ERRORS = (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error)
+
+
+class ReadySplits(NamedTuple):
+    """A folder whose owner has split the data: train.txt, val.txt, test.txt, vocab.txt (or .jsonl, .csv ...)."""
+
+    train: Path
+    validation: Path | None
+    test: Path | None
+    vocabulary: Path | None
+
+
+def ready_splits(path: Path) -> ReadySplits | None:
+    """The parts of a folder with one training file and one to validate or to test on; None for all else."""
+    try:
+        files = [file for file in sorted(path.iterdir()) if _is_data(file)] if path.is_dir() else []
+    except OSError:  # `data_files` tells it
+        return None
+    parts = {
+        part: next((file for name in names for file in files if _stem(file) == name), None)
+        for part, names in _SPLIT_NAMES.items()
+    }
+    train, vocabulary = parts["train"], path / VOCABULARY_FILE
+    if train is None or not (parts["validation"] or parts["test"]):
+        return None
+    return ReadySplits(train, parts["validation"], parts["test"], vocabulary if vocabulary in files else None)
+
+
+def _stem(file: Path) -> str:
+    return file.name.lower().split(".")[0]
 
 
 def data_files(path: Path) -> list[Path]:
-    """The file itself, or the data files below a folder, sorted by name.
+    """The file itself, or the data files below a folder, sorted by name; of a ready split its parts only.
 
     Raises:
         UserError: when there is nothing to read.
@@ -49,23 +81,25 @@ def data_files(path: Path) -> list[Path]:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     if not is_folder:
         raise UserError(f"{path}: there is no such file or folder.")
+    if splits := ready_splits(path):
+        return [file for file in splits[:3] if file]
     found = sorted(file for file in path.rglob("*") if _is_data(file) and not _is_hidden(file, path))
     if not found:
-        wanted = ", ".join(TEXT_SUFFIXES[:2] + ROW_SUFFIXES)
+        wanted = ", ".join(TEXT_SUFFIXES[:2] + ROW_SUFFIXES + TABLE_SUFFIXES)
         raise UserError(
-            f"{path}: there is no data file in this folder. Wanted: {wanted}, also packed as .gz or .xz."
+            f"{path}: there is no data file in this folder. Wanted: {wanted}, also packed as .gz, .xz or .zst."
         )
     return found
 
 
 def holds_rows(path: Path) -> bool:
-    """Whether a file holds JSON rows rather than plain text; an unknown suffix is decided by the first bytes.
+    """Whether a file holds rows rather than plain text; an unknown suffix is decided by the first bytes.
 
     Raises:
         UserError: when the file is neither, or cannot be read.
     """
-    suffix = _inner_suffix(path)
-    if suffix in ROW_SUFFIXES:
+    suffix = inner_suffix(path)
+    if suffix in ROW_SUFFIXES + TABLE_SUFFIXES:
         return True
     with open_data(path) as file:
         head = _read(file, 4096, path)
@@ -86,15 +120,16 @@ def open_data(path: Path) -> IO[bytes]:
         UserError: when the file cannot be opened, or is not UTF-8 by its first bytes.
     """
     try:
-        file = cast(IO[bytes], _opener(path)(path, "rb"))
+        file = open_unpacked(path)
         start = _read(file, 3, path)
+        if start[:2] in _MARKS:
+            file.close()
+            raise UserError(f"{path}: this file is {_MARKS[start[:2]]}. Save it as UTF-8 and try again.")
+        if start != b"\xef\xbb\xbf":
+            file.close()  # opened anew, for not every packed stream can go back
+            file = open_unpacked(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    if start[:2] in _MARKS:
-        file.close()
-        raise UserError(f"{path}: this file is {_MARKS[start[:2]]}. Save it as UTF-8 and try again.")
-    if start != b"\xef\xbb\xbf":
-        file.seek(0)
     return file
 
 
@@ -138,11 +173,11 @@ def _lines(path: Path, reject: Reject) -> Iterator[tuple[int, bytes]]:
     """Numbered lines; one that is too long is skipped without ever being held in memory."""
     number = 0
     with open_data(path) as file:
-        while line := _read_line(file, path):
+        while line := read_line(file, path):
             number += 1
             if len(line) > LINE_LIMIT:
                 while line and not line.endswith(b"\n"):
-                    line = _read_line(file, path)
+                    line = read_line(file, path)
                 reject(number, f"longer than {LINE_LIMIT:,} bytes")
                 continue
             yield number, line
@@ -227,12 +262,12 @@ def _whole_text(path: Path) -> str:
 def _is_array(path: Path) -> bool:
     """JSON lines begin with a whole object on the first line; anything else is read as one document."""
     with open_data(path) as file:
-        first = _read_line(file, path).strip()
-        while not first and (line := _read_line(file, path)):
+        first = read_line(file, path).strip()
+        while not first and (line := read_line(file, path)):
             first = line.strip()
     if first.startswith(b"["):
         return True
-    if _inner_suffix(path) != ".json" or not first.startswith(b"{") or len(first) >= LINE_LIMIT:
+    if inner_suffix(path) != ".json" or not first.startswith(b"{") or len(first) >= LINE_LIMIT:
         return False
     try:
         msgspec.json.decode(first)
@@ -269,38 +304,23 @@ def _good_lines(block: bytes, first_line: int, reject: Reject) -> Iterator[str]:
 
 
 def _read(file: IO[bytes], size: int, path: Path) -> bytes:
-    with _reading(path):
+    with reading(path):
         return file.read(size)
 
 
-def _read_line(file: IO[bytes], path: Path) -> bytes:
-    with _reading(path):
+def read_line(file: IO[bytes], path: Path) -> bytes:
+    """A line, or the first `LINE_LIMIT` + 1 bytes of it."""
+    with reading(path):
         return file.readline(LINE_LIMIT + 1)
 
 
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _UNPACKING_ERRORS as error:
-        raise UserError(f"{path}: the packed file is damaged ({error}).") from None
-    except OSError as error:  # a disk or network drive that fails half-way
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
-
-
-def _opener(path: Path) -> Callable[..., Any]:
-    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-    return openers.get(path.suffix.lower(), open)
-
-
-def _inner_suffix(path: Path) -> str:
-    """The suffix under .gz or .xz, in small letters."""
-    packed = path.suffix.lower() in PACKED_SUFFIXES
-    return (Path(path.stem).suffix if packed else path.suffix).lower()
+def is_data_name(path: Path) -> bool:
+    """Whether a file is data by its name."""
+    return inner_suffix(path) in DATA_SUFFIXES
 
 
 def _is_data(path: Path) -> bool:
-    return _inner_suffix(path) in TEXT_SUFFIXES + ROW_SUFFIXES and path.is_file()
+    return is_data_name(path) and path.is_file()
 
 
 def _is_hidden(file: Path, folder: Path) -> bool:

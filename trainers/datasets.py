@@ -4,7 +4,7 @@
     for row in read_rows(path): ...            # conversations or texts, one at a time
     for text in read_text_chunks(path): ...    # running text, about a million characters at a time
 
-A data set is one file or a folder of files: plain text, or JSON rows in the formats of `trainers.row_formats`.
+A data set is one file or a folder of files: plain text, or rows (JSON, CSV, Parquet) as in `trainers.row_formats`.
 The one rule: whatever the bytes, reading never crashes: a line is used, or it is counted with its reason.
 """
 
@@ -12,13 +12,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.records import Record
-from trainers.data_files import Reject, data_files, holds_rows, json_values, text_blocks
+from trainers.data_files import (
+    Reject,
+    data_files,
+    holds_rows,
+    is_data_name,
+    json_values,
+    ready_splits,
+    text_blocks,
+)
+from trainers.data_tables import is_table, table_values
 from trainers.row_formats import DataRow, RowRefusedError, understand
 
 PLAIN_TEXT = "plain_text"
@@ -39,7 +48,7 @@ class RejectedLine(Record):
 class DataReport(Record):
     """What a look at a data set found."""
 
-    format: str  # plain_text, messages, sharegpt, alpaca, prompt_completion, question_answer, persona, text, mixed
+    format: str  # plain_text, mixed, or a format of `trainers.row_formats`
     files: int
     rows: int  # usable rows; lines of plain text
     characters: int
@@ -68,14 +77,12 @@ def is_plain_text(path: Path) -> bool:
     """
     kinds = {holds_rows(file) for file in data_files(path)}
     if len(kinds) == 2:
-        raise UserError(
-            f"{path}: this folder mixes plain text with JSON rows. Keep them in folders of their own."
-        )
+        raise UserError(f"{path}: this folder mixes plain text with rows. Keep them in folders of their own.")
     return kinds == {False}
 
 
 def read_rows(path: Path, reject: Callable[[Path, int, str], None] | None = None) -> Iterator[DataRow]:
-    """The usable rows of a data set of JSON rows, file by file."""
+    """The usable rows of a data set of rows, file by file."""
     for file in data_files(path):
         yield from _file_rows(file, _for_file(reject, file))
 
@@ -124,7 +131,22 @@ def inspect(path: Path, limit: int = 0) -> DataReport:
     for file in files:
         if not look(file, limit):
             break
-    return report.result(len(files))
+    return report.result(len(files), _splits_words(path, files))
+
+
+def _splits_words(path: Path, files: list[Path]) -> Iterator[str]:
+    """What a folder with a split of its own means, and what in it is not read."""
+    splits = ready_splits(path)
+    if splits is None:
+        return
+    words = [f"{splits.train.name} trains"]
+    words += [f"{splits.validation.name} validates"] if splits.validation else []
+    words += [f"{splits.test.name} is kept for testing"] if splits.test else []
+    words += [f"{splits.vocabulary.name} is the vocabulary of characters"] if splits.vocabulary else []
+    yield f"The folder is split already: {', '.join(words)}."
+    others = {file.name for file in path.iterdir() if is_data_name(file) and file.is_file()}
+    if left := sorted(others - {file.name for file in (*files, splits.vocabulary) if file}):
+        yield f"Left out of the folder: {', '.join(left[:5])}{', ...' if len(left) > 5 else ''}."
 
 
 class _Looking:
@@ -169,7 +191,7 @@ class _Looking:
         self._formats[PLAIN_TEXT] += last != "\n"  # a last line without an end is a line too
         return True
 
-    def result(self, files: int) -> DataReport:
+    def result(self, files: int, notes: Iterable[str] = ()) -> DataReport:
         formats = [name for name, _ in self._formats.most_common()]
         return DataReport(
             format=formats[0] if len(formats) == 1 else "mixed" if formats else "unknown",
@@ -180,7 +202,7 @@ class _Looking:
             rejected_count=self._rejected_count,
             duplicates=self._duplicates,
             preview=tuple(self._preview),
-            warnings=tuple(self._warnings()),
+            warnings=(*self._warnings(), *notes),
             complete=self._complete,
         )
 
@@ -192,6 +214,8 @@ class _Looking:
             yield f"{self._rejected_count:,} lines cannot be used; they are left out."
         if rows and self._duplicates > rows // 10:
             yield f"{self._duplicates:,} rows are exact repetitions of earlier ones."
+        if self._formats["preference"]:
+            yield "These are preference pairs; fine-tuning learns the chosen answers and never sees the rejected."
         if len(self._formats) > 1:
             counts = ", ".join(f"{name} {count:,}" for name, count in self._formats.most_common())
             yield f"Rows of different formats stand together: {counts}."
@@ -217,7 +241,7 @@ class _Looking:
 
 
 def _file_rows(file: Path, reject: Reject) -> Iterator[DataRow]:
-    for line, value in json_values(file, reject):
+    for line, value in table_values(file, reject) if is_table(file) else json_values(file, reject):
         try:
             yield understand(value, line)
         except RowRefusedError as reason:

@@ -4,6 +4,7 @@
     sharegpt           {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}]}
     alpaca             {"instruction": "Translate", "input": "Hallo", "output": "Hello"}   (or "response")
     prompt_completion  {"prompt": "Hi", "completion": "Hello!"}
+    preference         {"prompt": "Hi", "chosen": "Hello!", "rejected": "Go away."}   (fine-tuning learns the chosen)
     question_answer    {"question": "1 + 1?", "answer": "2"}
     persona            {"input persona": "I am a robot.", "synthesized text": "User: Hi\\nPersona: Beep."}
     text               {"text": "Once upon a time"}
@@ -14,7 +15,7 @@ The one rule: a row is understood completely or refused with a reason; it never 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +87,7 @@ def understand(value: object, line: int) -> DataRow:
     found = ", ".join(repr(str(key)[:40]) for key in list(value)[:6]) or "none"
     raise RowRefusedError(
         f"unknown fields ({found}); expected messages, conversations, instruction and output, prompt and completion, "
-        "question and answer, or text"
+        "prompt, chosen and rejected, question and answer, or text"
     )
 
 
@@ -107,7 +108,7 @@ def _from_sharegpt(row: dict[str, Any]) -> list[ChatMessage]:
 def _from_alpaca(row: dict[str, Any]) -> list[ChatMessage]:
     answer = row["output"] if "output" in row else row["response"]
     request = _string(row["instruction"], "instruction")
-    extra = _string(row.get("input") or "", "input")
+    extra = _string(row.get("input") or row.get("context") or "", "input")
     messages = [system(_string(row["system"], "system"))] if row.get("system") else []
     question = f"{request}\n{extra}" if request and extra else request or extra
     return [*messages, user(question), assistant(_string(answer, "the answer"))]
@@ -145,7 +146,58 @@ def _from_persona(row: dict[str, Any]) -> list[ChatMessage] | str:
     return messages
 
 
+_HALF = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+
+
+def _from_preference(row: dict[str, Any]) -> list[ChatMessage]:
+    """The question with the answer that was chosen; the one that was rejected must be there, and is left out."""
+    before = _asked(row)
+    chosen, rejected = (_answered(row[name], name, bool(before)) for name in ("chosen", "rejected"))
+    if chosen == rejected:
+        raise RowRefusedError("chosen and rejected are the same")
+    if chosen[0].role == "assistant":
+        return before + chosen
+    return ([] if chosen[0].role == "system" else [m for m in before if m.role == "system"]) + chosen
+
+
+def _asked(row: dict[str, Any]) -> list[ChatMessage]:
+    """What stands before the two answers: `prompt` or `conversations`; nothing where the answers are whole chats."""
+    told = [system(_string(row["system"], "system"))] if row.get("system") else []
+    if row.get("conversations"):
+        return told + _turns(row["conversations"], "conversations", "from", "value")
+    if row.get("instruction"):
+        return _from_alpaca({**row, "output": ""})[:-1]
+    prompt = row.get("prompt") or row.get("question") or []
+    if isinstance(prompt, list):
+        return told + (_turns(prompt, "prompt", "role", "content") if prompt else [])
+    return [*told, user(_string(prompt, "prompt"))]
+
+
+def _answered(value: object, name: str, has_prompt: bool) -> list[ChatMessage]:
+    if isinstance(value, dict):
+        value = [value]
+    if isinstance(value, list):
+        turns = _turns(value, name, "role", "content")
+    elif has_prompt:
+        turns = [assistant(_string(value, name))]
+    else:
+        turns = _human_and_assistant(_string(value, name), name)
+    for number, turn in enumerate(turns, 1):
+        _checked_text(turn.content, name if len(turns) == 1 else f"turn {number} of {name}")
+    return turns
+
+
+def _human_and_assistant(text: str, name: str) -> list[ChatMessage]:
+    """A chat written as one text: "Human: Hi", an empty line, "Assistant: Hello!"."""
+    parts = _HALF.split(text.strip())
+    if len(parts) < 3 or parts[0].strip():
+        raise RowRefusedError(f"there is no prompt, and {name} does not begin with 'Human:'")
+    speakers = zip(parts[1::2], parts[2::2], strict=True)
+    return [user(words.strip()) if who == "Human" else assistant(words.strip()) for who, words in speakers]
+
+
 _FORMATS: tuple[tuple[str, tuple[str, ...], Callable[[dict[str, Any]], list[ChatMessage] | str]], ...] = (
+    ("preference", ("chosen", "rejected"), _from_preference),
     ("messages", ("messages",), _from_messages),
     ("sharegpt", ("conversations",), _from_sharegpt),
     ("alpaca", ("instruction", "output"), _from_alpaca),
@@ -156,6 +208,19 @@ _FORMATS: tuple[tuple[str, tuple[str, ...], Callable[[dict[str, Any]], list[Chat
     ("text", ("text",), lambda row: _string(row["text"], "text")),
     ("persona", ("persona",), lambda row: _string(row["persona"], "persona")),
 )
+
+FIELD_NAMES = frozenset(key for _, keys, _ in _FORMATS for key in keys) | {
+    "input",
+    "context",
+    "system",
+    "tools",
+}
+
+
+def is_a_format(fields: Iterable[str]) -> bool:
+    """Whether rows with these fields are of a format that is known."""
+    names = set(fields)
+    return any(names.issuperset(keys) for _, keys, _ in _FORMATS)
 
 
 def _turns(value: object, field: str, role_key: str, content_key: str) -> list[ChatMessage]:

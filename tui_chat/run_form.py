@@ -21,7 +21,7 @@ from engine.model_card import read_json, read_model_card
 from engine.paths import typed_path
 from engine.records import words_of
 from trainers.config import TrainingConfig, read_recipe, recipe_text
-from trainers.data_files import PACKED_SUFFIXES, ROW_SUFFIXES, TEXT_SUFFIXES
+from trainers.data_files import is_data_name
 from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
 from trainers.estimates import ModelShape, Speed, estimate, num_parameters, vocabulary_size
 from trainers.run_directory import check_run_name
@@ -307,7 +307,4 @@ def _first_number(config: Mapping[str, object], *names: str) -> int:
 
 def is_data_file(path: Path) -> bool:
     """Whether the file tree offers a file."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in PACKED_SUFFIXES:
-        suffixes.pop()
-    return bool(suffixes) and suffixes[-1] in TEXT_SUFFIXES + ROW_SUFFIXES
+    return is_data_name(path)

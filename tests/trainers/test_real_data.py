@@ -10,6 +10,7 @@ from engine.tokenizers.chat_formats import COMPLETION
 from engine.tokenizers.gpt2 import gpt2_tokenizer
 from trainers.config import read_recipe
 from trainers.corpus_building import build_corpus
+from trainers.data_files import is_data_name
 from trainers.datasets import inspect, read_conversations
 
 FILES = {
@@ -44,3 +45,9 @@ def test_tiny_shakespeare_has_the_known_numbers_of_gpt2_tokens(shared_data: Path
     tokenizer = gpt2_tokenizer(shared_data / "eval" / "gpt2")
     files = build_corpus(config, tokenizer, COMPLETION, tmp_path / "tokens", lambda stage: None).files
     assert (files.train_tokens, files.validation_tokens) == (301_966, 36_059)
+
+
+def test_every_json_and_text_file_of_the_folder_is_in_the_list(shared_data: Path) -> None:
+    folder = shared_data / "eval"
+    found = {str(file.relative_to(folder)) for file in folder.rglob("*") if is_data_name(file)}
+    assert found - {"gpt2/encoder.json"} == set(FILES)  # GPT-2's vocabulary is no data

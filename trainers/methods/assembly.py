@@ -22,21 +22,17 @@ from engine.model_library import resolve
 from engine.models.checkpoints import load_gpt
 from engine.models.gpt import GPT, GPTConfig
 from engine.models.loading import choose_device
-from engine.tokenizers import END_OF_TEXT, Tokenizer
-from engine.tokenizers.bpe_training import train_bpe
-from engine.tokenizers.char import CharTokenizer
-from engine.tokenizers.chat_format import ChatFormat, missing_special_tokens
-from engine.tokenizers.chat_formats import CHAT, COMPLETION, chat_format_named, chat_format_of
-from engine.tokenizers.gpt2 import gpt2_tokenizer
+from engine.tokenizers import Tokenizer
+from engine.tokenizers.chat_format import ChatFormat
+from engine.tokenizers.chat_formats import chat_format_of
 from engine.tokenizers.loading import load_tokenizer
 from trainers.config import TrainingConfig
 from trainers.corpora import Corpus, is_built
-from trainers.corpus_building import build_corpus, training_texts
-from trainers.data_files import data_files
-from trainers.datasets import is_plain_text
+from trainers.corpus_building import build_corpus
 from trainers.methods.fine_tuning import FineTuning
 from trainers.methods.method import TrainingMethod
 from trainers.methods.pretraining import Pretraining
+from trainers.tokenizer_choice import make_tokenizer
 
 logger = logging.getLogger(__name__)
 Progress = Callable[[str], None]
@@ -107,52 +103,6 @@ def open_data(
         if count:
             logger.warning("%d %s", count, what)
     return corpus, tokenizer, chat_format_of(tokens_path, tokenizer)
-
-
-def make_tokenizer(config: TrainingConfig, progress: Progress) -> tuple[Tokenizer, ChatFormat]:
-    """The tokenizer and chat format a configuration asks for.
-
-    Raises:
-        UserError: when the base model or the named tokenizer cannot be found.
-    """
-    if config.base_model:
-        directory = resolve(config.base_model)
-        tokenizer = load_tokenizer(directory)
-        found = chat_format_of(directory, tokenizer)
-    else:
-        tokenizer, found = _new_tokenizer(config, progress), COMPLETION
-    chat_format = _chosen_format(config, found)
-    missing = missing_special_tokens(tokenizer, chat_format)
-    if config.method == "fine_tuning" and tokenizer.end_of_text is None and END_OF_TEXT not in missing:
-        missing = (*missing, END_OF_TEXT)  # without it no reply would ever end
-    return (tokenizer.with_special_tokens(missing) if missing else tokenizer), chat_format
-
-
-def _chosen_format(config: TrainingConfig, found: ChatFormat) -> ChatFormat:
-    if config.chat_format != "auto":
-        return chat_format_named(config.chat_format)
-    if config.method == "fine_tuning" and found.learns_everything:
-        return CHAT
-    return found
-
-
-def _new_tokenizer(config: TrainingConfig, progress: Progress) -> Tokenizer:
-    if config.tokenizer == "char":
-        # A single text has no ends in it, and then the vocabulary is exactly its characters, as in nanoGPT.
-        path = Path(config.dataset)
-        has_documents = not is_plain_text(path) or len(data_files(path)) > 1
-        return CharTokenizer.from_text(training_texts(config), (END_OF_TEXT,) if has_documents else ())
-    if config.tokenizer == "bpe":
-        # The chat format's tokens have their places from the start, so fine-tuning need not grow the model.
-        return train_bpe(
-            training_texts(config),
-            config.vocab_size,
-            (*(name for name in CHAT.special_tokens if name != END_OF_TEXT), END_OF_TEXT),
-            lambda count: progress(f"making the tokenizer: {count / 1e6:.0f} million characters"),
-        )
-    if config.tokenizer == "gpt2":
-        return gpt2_tokenizer()
-    return load_tokenizer(resolve(config.tokenizer))
 
 
 def first_model(config: TrainingConfig, tokenizer: Tokenizer) -> GPT:
