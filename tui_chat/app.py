@@ -9,6 +9,8 @@ The one rule: nothing is imported or read before the first paint that the first 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -77,6 +79,7 @@ class TuiChatApp(App[None]):
         self.set_keymap(dict(loaded.config.keys))
 
     def on_mount(self) -> None:
+        self._leave_when_told_to()
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._begin_work)
 
@@ -166,6 +169,19 @@ class TuiChatApp(App[None]):
             self.loaded = self.loaded.reloaded()
 
     # ---- the end
+
+    def _leave_when_told_to(self) -> None:
+        """A `kill`, or a terminal that closes, ends the app as Ctrl+Q does; a second one ends it at once."""
+        loop = asyncio.get_running_loop()
+
+        def leave(number: int) -> None:
+            loop.remove_signal_handler(number)
+            self.call_later(self.action_quit)
+
+        for name in ("SIGTERM", "SIGHUP"):
+            # Not on Windows, and not where the app is run by another program's thread.
+            with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
+                loop.add_signal_handler(number := getattr(signal, name), leave, number)
 
     async def action_quit(self) -> None:
         """Stop and save every reply, close the engines, and leave. Runs go on."""
