@@ -9,12 +9,15 @@ The one rule: nothing here is asked of a training process; a file that did not c
 
 from __future__ import annotations
 
+import contextlib
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.errors import UserError
 from trainers.run_directory import MetricsRow, RunDirectory, RunStatus, SampleRow, list_runs
 from tui_chat.widgets.chart_scale import Series
 
@@ -112,6 +115,7 @@ class RunHistory:
     samples: list[SampleRow] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)  # (step, what was odd)
     log: str = ""
+    tokens_per_step: int = 0  # of a pretraining run
     is_rewritten: bool = False  # the files went back in time (a resume): read the history anew
     _metrics_offset: int = 0
     _samples_offset: int = 0
@@ -132,6 +136,17 @@ class RunHistory:
                 read()
                 changed.add(name)
         return changed
+
+    def passes(self, status: RunStatus) -> float:
+        """How often the run has read its training text; 0 when that is not known."""
+        return status.step * self.tokens_per_step / status.train_tokens if status.train_tokens else 0.0
+
+    @property
+    def steps_without_loss(self) -> list[float]:
+        """Where the loss was NaN or infinite."""
+        measured = self.series["loss"].xs
+        places = ((step, bisect_left(measured, step)) for step, _ in self.notes)
+        return [step for step, place in places if measured[place : place + 1] != [step]]
 
     def _read_metrics(self) -> None:
         before = self._metrics_offset
@@ -179,5 +194,9 @@ class RunHistory:
 def read_history(run: RunDirectory) -> RunHistory:
     """Everything a run has written; a second for a hundred thousand rows."""
     history = RunHistory(run)
+    with contextlib.suppress(UserError):  # the monitor tells of it where it shows the configuration
+        config = run.config()
+        if config.method == "pretraining":
+            history.tokens_per_step = config.batch_size * config.context_length
     history.catch_up()
     return history

@@ -345,3 +345,29 @@ async def test_floors_are_counted_once_and_drawn_into_the_chart():
         await pilot.press("v")  # bits per byte have another unit
         picture = screen.query_one("#main-chart", MetricsChart).picture
         assert any("uniform 6.02" in text for row in picture.rows for text, _ in row)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_sentence_above_the_chart_says_how_the_run_is_doing(size: tuple[int, int]):
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(100)
+    async with TrainingApp().run_test(size=size) as pilot:
+        screen = await settle(pilot)
+        assert "Too early to say" in text_of(screen, "#verdict")
+        fake.train_until(1500)
+        screen = await settle(pilot)
+        assert "the curve flattens" in text_of(screen, "#verdict")
+        assert screen.query_one("#main-chart").region.height >= 7
+
+
+async def test_passes_over_the_text_are_known_from_the_configuration():
+    fake = FakeRun(runs_path(), "shakespeare", batch_size=10, context_length=100)
+    fake.status(state="finished", step=2000, train_tokens=200_000)
+    assert read_history(fake.run).passes(fake.run.status()) == 10
+
+
+async def test_a_note_beside_a_measured_loss_is_not_a_missing_loss():
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.row(10, loss=2.0, note="the batch was split")
+    fake.row(20, note="the loss was not a number")
+    assert read_history(fake.run).steps_without_loss == [20]

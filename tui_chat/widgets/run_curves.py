@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Static
 
 from trainers.floors import Floors
 from trainers.run_directory import CheckpointInfo
-from tui_chat.run_watch import RunHistory
+from trainers.verdict import Circumstances, Curves, Verdict, verdict_of
+from tui_chat.run_watch import RunHistory, WatchedRun
 from tui_chat.widgets.chart_picture import Level, Mark
 from tui_chat.widgets.chart_scale import Series, short_number
 from tui_chat.widgets.metrics_chart import MetricsChart
@@ -33,6 +35,12 @@ VIEWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Memory in bytes", ("memory_bytes",)),
 )
 _SMALL = {"learning_rate": "Learning rate", "gradient_norm": "Gradient norm", "tokens_per_second": "Tokens/s"}
+_TONES = {
+    "good": ("✔", "$text-success"),
+    "neutral": ("·", ""),
+    "warning": ("!", "$text-warning"),
+    "bad": ("✖", "$text-error"),
+}
 _FROM_ZERO = ("learning_rate", "tokens_per_second", "memory_bytes")
 
 
@@ -41,6 +49,7 @@ class RunCurves(Vertical):
 
     DEFAULT_CSS = """
     RunCurves { height: 1fr; }
+    RunCurves #verdict { height: auto; max-height: 2; margin-bottom: 1; }
     """
 
     def __init__(self, id: str | None = None) -> None:
@@ -49,9 +58,11 @@ class RunCurves(Vertical):
         self._marks: list[Mark] = []
         self._floors: Floors | None = None
         self._view = 0
+        self.verdict: Verdict | None = None
 
     def compose(self) -> ComposeResult:
-        """The large chart, three small ones, what the model wrote last."""
+        """A sentence, the large chart, three small ones, what the model wrote last."""
+        yield Static(id="verdict", markup=False)
         yield MetricsChart("Loss", id="main-chart", empty_text="Waiting for the first measurement")
         with Horizontal(id="small-charts"):
             for colour, (name, title) in enumerate(_SMALL.items(), 1):
@@ -71,12 +82,21 @@ class RunCurves(Vertical):
         checkpoints: Sequence[CheckpointInfo],
         floors: Floors | None,
         empty_text: str,
+        watched: WatchedRun | None = None,
     ) -> None:
         """Draw a run; without a history, say `empty_text`."""
         self._history, self._floors = history, floors
+        self.verdict = _verdict(history, floors, watched) if history and watched else None
+        self._show_verdict()
         self._marks = _marks(history, checkpoints)
         self.query_one("#main-chart", MetricsChart).empty_text = empty_text
         self._draw()
+
+    def _show_verdict(self) -> None:
+        line = self.query_one("#verdict", Static)
+        line.display = self.verdict is not None
+        if self.verdict is not None:
+            line.update(verdict_words(self.verdict))
 
     def _draw(self) -> None:
         series = self._history.series if self._history else {}
@@ -103,6 +123,24 @@ class RunCurves(Vertical):
         """The cursor of one chart is the cursor of all."""
         for chart in self.query(MetricsChart):
             chart.cursor = event.x
+
+
+def verdict_words(verdict: Verdict) -> Content:
+    """The verdict with a glyph of its own for each tone."""
+    glyph, style = _TONES[verdict.tone]
+    return Content.assemble(
+        (f"{glyph} {verdict.headline}", f"bold {style}"), (f"  {verdict.detail}", "$foreground 75%")
+    )
+
+
+def _verdict(history: RunHistory, floors: Floors | None, watched: WatchedRun) -> Verdict | None:
+    train, validation = history.series["loss"], history.series["val_loss"]
+    if not train.xs:
+        return None
+    curves = Curves(train.xs, train.ys, validation.xs, validation.ys, history.steps_without_loss)
+    status = watched.status
+    known = Circumstances(status.state, status.step, status.max_steps, floors, history.passes(status))
+    return verdict_of(curves, known)
 
 
 def _marks(history: RunHistory | None, checkpoints: Sequence[CheckpointInfo]) -> list[Mark]:

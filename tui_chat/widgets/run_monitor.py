@@ -121,7 +121,8 @@ class RunMonitor(Vertical):
             empty_text = "Nothing was measured"
         else:
             empty_text = "Waiting for the first measurement"
-        self.query_one(RunCurves).show(self.history, self._checkpoints, self._floors, empty_text)
+        curves = self.query_one(RunCurves)
+        curves.show(self.history, self._checkpoints, self._floors, empty_text, self._watched)
 
     @work(exclusive=True, group="floors")
     async def _find_floors(self, run: RunDirectory) -> None:
