@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,7 +139,8 @@ class ConversationList(Vertical):
         mark = "● " if talk.id == self._current else "○ " if talk.id in self._open else "  "
         title = plain(one_line(talk.title, width - 2) or "Conversation")
         when = "" if is_found else f"{ago(time.time() - talk.updated)}  "
-        below = when + one_line(talk.preview, max(width - 2 - len(when), 8))
+        words = re.sub(r"[*`#>]+", "", talk.preview)  # the marks of Markdown tell nothing in one line
+        below = when + one_line(words, max(width - 2 - len(when), 8))
         return Content.assemble((mark, "$accent"), title, "\n  ", plain(below).stylize("dim"))
 
     def action_leave(self) -> None:
@@ -178,7 +180,10 @@ class ConversationList(Vertical):
         self.post_message(self.Deleted(talk.id))
         await asyncio.to_thread(self._conversations.delete, talk.id)
         self._deleted.append(talk)
-        self.notify(f"Deleted “{one_line(talk.title, 40)}”. Press u in the list to undo.", markup=False)
+        self.notify(
+            f"Deleted “{one_line(talk.title, 40)}”. To undo: u in the list, or the palette.",
+            markup=False,
+        )
 
     async def _undo_delete(self) -> None:
         if not self._deleted:

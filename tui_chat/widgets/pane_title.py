@@ -10,7 +10,7 @@ from textual.widgets import Static
 from tui_chat.text import one_line, plain
 
 _BAR_CELLS = 10
-_ROOM_FOR_SAMPLING = 64  # cells
+_GAP = 3  # cells between the two
 
 
 class PaneTitle(Horizontal):
@@ -20,13 +20,14 @@ class PaneTitle(Horizontal):
         super().__init__()
         self._model = Static(classes="model", markup=False)
         self._sampling = Static(classes="sampling", markup=False)
+        self._needed = 0  # cells for both
 
     def compose(self) -> ComposeResult:
         yield self._model
         yield self._sampling
 
     def on_resize(self) -> None:
-        self._sampling.display = self.size.width >= _ROOM_FOR_SAMPLING
+        self._sampling.display = self.content_size.width >= self._needed
 
     def show(self, name: str, status: str, sampling: str, place: str = "") -> None:
         """`place` is "2/3" when there are several panes."""
@@ -36,7 +37,10 @@ class PaneTitle(Horizontal):
             plain(f"  {status}" if status else "").stylize("dim"),
         )
         self._model.update(left)
-        self._sampling.update(plain(sampling))
+        right = plain(sampling)
+        self._sampling.update(right)
+        self._needed = left.cell_length + _GAP + right.cell_length
+        self.on_resize()  # what the model is doing comes first
 
 
 def progress_bar(share: float | None) -> str:

@@ -1,0 +1,32 @@
+"""What is left out, and what is not, where there is little room."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui_chat.fake_engine import fake_app, until
+from tests.tui_chat.test_chat_screen import screen_text
+from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.widgets.pane_title import PaneTitle
+
+
+@pytest.mark.parametrize(("width", "has_room"), [(80, False), (110, True)])
+async def test_what_the_model_is_doing_comes_before_how_it_samples(width: int, has_room: bool) -> None:
+    app = fake_app(settings="TUI_CHAT_UI__SHOW_CONVERSATIONS=false")
+    status = "step 1,250  ·  cpu  ·  context 64"
+    async with app.run_test(size=(width, 24)) as pilot:
+        await pilot.pause()
+        app.chat.query_one(PaneTitle).show("shakespeare-char-cpu", status, "T 0.8 · top-k 50 · top-p 0.95")
+        await pilot.pause()
+        assert status in screen_text(app)
+        assert ("top-p" in screen_text(app)) == has_room
+
+
+async def test_the_list_shows_words_without_the_marks_of_markdown() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("Poems", "builtin")
+    conversations.add(StoredMessage(0, talk.id, "assistant", "**Rain on the Roof**\n\n# It `drums`"))
+    app = fake_app(conversations=conversations)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "Rain on" in screen_text(app))
+        assert "*" not in screen_text(app)
