@@ -23,7 +23,7 @@ from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent
 from engine.wire import LoadedModel
-from tui_chat.chat_settings import ChatSettings, restored
+from tui_chat.chat_settings import ChatSettings, restored, with_seed
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
 from tui_chat.text import one_line
@@ -53,6 +53,7 @@ class ChatSession:
         self.messages: list[StoredMessage] = []
         self.chunks = 0  # pieces of the reply under way
         self._began = 0.0  # when its first piece came
+        self._generation = settings.generation  # of the reply under way
 
     # ---- which conversation
 
@@ -110,14 +111,15 @@ class ChatSession:
         self.messages.append(message)
         return message
 
-    async def begin_reply(self, model_name: str) -> StoredMessage:
-        """An empty turn of the model, saved, for `reply` to fill.
+    async def begin_reply(self, model_name: str, seed: int | None = None) -> StoredMessage:
+        """An empty turn of the model, saved, for `reply` to fill; `seed` goes before that of the settings.
 
         Raises:
             UserError: when it cannot be saved.
         """
         assert self.conversation is not None
         self.chunks = 0
+        self._generation = with_seed(self.settings.generation, seed)
         message = StoredMessage(
             0,
             self.conversation.id,
@@ -125,7 +127,7 @@ class ChatSession:
             "",
             model=self.settings.model,
             model_name=model_name,
-            settings=self.settings.generation.to_json().decode(),
+            settings=self._generation.to_json().decode(),
             status="streaming",
         )
         message = await asyncio.to_thread(self._conversations.add, message)
@@ -144,9 +146,7 @@ class ChatSession:
         saving = asyncio.create_task(self._save_now_and_then(begun, pieces))
         try:
             # Engines are async generators; closing one early is what cancels a reply.
-            stream = cast(
-                AsyncGenerator[GenerationEvent, None], engine.stream(messages, self.settings.generation)
-            )
+            stream = cast(AsyncGenerator[GenerationEvent, None], engine.stream(messages, self._generation))
             async with aclosing(stream) as events:
                 async for event in events:
                     said_by = said_by or engine.model

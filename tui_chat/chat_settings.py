@@ -30,6 +30,11 @@ class ChatSettings(Record):
         return " · ".join(parts)
 
 
+def with_seed(generation: GenerationSettings, seed: int | None) -> GenerationSettings:
+    """The same settings with a fixed seed; None leaves it as it is."""
+    return generation if seed is None else generation.with_changes("seed", seed=seed)
+
+
 def restored(saved: str, model: str, otherwise: ChatSettings) -> ChatSettings:
     """Settings as they were saved with a conversation; `otherwise` for what cannot be read (an older version)."""
     try:

@@ -6,6 +6,7 @@ The one rule: this screen passes on; what happens inside a pane or the list is t
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -28,6 +29,7 @@ from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.conversation_list import ConversationList
 from tui_chat.widgets.pane_row import PaneRow
+from tui_chat.widgets.prompt_input import PromptInput
 
 _NARROW_SCREEN = 100  # cells; below it the list lies over the chat, and only when asked for
 _TWICE_SECONDS = 2.0
@@ -55,6 +57,8 @@ class ChatScreen(Screen[None]):
         ),
         _key("ctrl+pageup,alt+left", "next_pane(-1)", "Pane before", "previous_pane", show=False),
         *[_key(f"alt+{n}", f"pane({n})", f"Pane {n}", f"pane_{n}", show=False) for n in range(1, 5)],
+        _key("f4,alt+a", "link_panes", "Send to all panes", "link_panes", "One message for all", show=False),
+        _key("escape", "stop", "Stop all", "stop_all", "Stop the replies of all panes"),
         _key("ctrl+b", "toggle_list", "Chats", "list", "Show or hide the conversations"),
         _key("ctrl+f", "search", "Search", "search", "Search all messages", priority=True, show=False),
         _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
@@ -223,6 +227,31 @@ class ChatScreen(Screen[None]):
     def action_next_pane(self, by: int) -> None:
         self._row.move_focus(by)
 
+    def action_link_panes(self) -> None:
+        self._row.toggle_link()
+
+    @on(PromptInput.Submitted)
+    def send_to_all(self, event: PromptInput.Submitted) -> None:
+        """Ask every pane the same with the same seed, so that only the models differ."""
+        if any(pane.is_replying for pane in self.panes):
+            self.notify("A reply is still being written. Escape stops all.", markup=False)
+            return
+        seeds = [pane.settings.generation.seed for pane in (self.pane, *self.panes)]
+        seed = next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31))
+        for pane in self.panes:
+            pane.ask(event.text, event.prompt if event.prompt is pane.prompt else None, seed)
+
+    @property
+    def _stoppable(self) -> Sequence[ChatPane]:
+        """The panes that Escape stops together."""
+        return [pane for pane in self.panes if pane.is_replying and (pane.linked or pane is self.pane)]
+
+    async def action_stop(self) -> None:
+        await asyncio.gather(*(pane.stop() for pane in self._stoppable))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return bool(self.pane.linked and self._stoppable) if action == "stop" else True
+
     def action_pane(self, number: int) -> None:
         if number <= len(self.panes):
             self._row.focus_pane(number - 1)
@@ -258,8 +287,8 @@ class ChatScreen(Screen[None]):
         if selected:
             await send_to_clipboard(self.app, selected, "Selection")
             self.clear_selection()
-        elif self.pane.is_replying:
-            await self.pane.stop()
+        elif self._stoppable:
+            await self.action_stop()
         elif time.monotonic() - self._interrupted_at < _TWICE_SECONDS:
             await self.app.action_quit()
         else:

@@ -61,6 +61,7 @@ class ChatPane(Vertical):
         self.prompt = PromptInput(enter_sends)
         self.transcript = Transcript(show_statistics)
         self.place = ""  # "2/3" when there are several panes
+        self.linked = False  # what is typed here goes to all panes: whoever holds them sends it
         self._title = PaneTitle()
         self._conversations = conversations
         self._engines = engines
@@ -98,8 +99,9 @@ class ChatPane(Vertical):
         """Show the model, what it is doing, and how it samples."""
         if not self.is_attached:
             return
-        self._title.show(self.model_name, self._status(), self.settings.summary, self.place)
-        self.prompt.placeholder = f"Message {one_line(self.model_name, 30)}"
+        place = f"{self.place} linked" if self.linked else self.place
+        self._title.show(self.model_name, self._status(), self.settings.summary, place)
+        self.prompt.placeholder = f"Message {'all panes' if self.linked else one_line(self.model_name, 30)}"
         self.refresh_bindings()
 
     def _status(self) -> str:
@@ -163,16 +165,18 @@ class ChatPane(Vertical):
     @on(PromptInput.Submitted)
     def send(self, event: PromptInput.Submitted) -> None:
         """The user sent a message; it stays in the box when it cannot be taken now."""
+        if self.linked:
+            return
         event.stop()
         if self.is_replying:
             self.notify("The reply is still being written. Escape stops it.", markup=False)
             return
         self._begin(self._converse(event.text, event.prompt))
 
-    def ask(self, text: str) -> None:
-        """Send a message as if it had been typed."""
+    def ask(self, text: str, prompt: PromptInput | None = None, seed: int | None = None) -> None:
+        """Send a message as if it had been typed, or because it was typed in `prompt`."""
         if not self.is_replying:
-            self._begin(self._converse(text, None))
+            self._begin(self._converse(text, prompt, seed))
 
     def tell(self, companion: str, topic: str = "") -> None:
         """Let a companion speak: a "joke", or a "poem"."""
@@ -197,10 +201,10 @@ class ChatPane(Vertical):
         if event.worker is self._reply:
             self.refresh_title()
 
-    async def _converse(self, text: str, prompt: PromptInput | None) -> None:
+    async def _converse(self, text: str, prompt: PromptInput | None, seed: int | None = None) -> None:
         await whole(self._say(text, prompt))
         answer = self._companions.answer(text)
-        await (self._tell(answer) if answer else self._reply_once())
+        await (self._tell(answer) if answer else self._reply_once(seed))
 
     async def _say(self, text: str, prompt: PromptInput | None) -> None:
         message = await self.session.say(text)
@@ -215,10 +219,10 @@ class ChatPane(Vertical):
     async def _add_told(self, text: str) -> None:
         await self.transcript.add(await self.session.told(text))
 
-    async def _reply_once(self) -> None:
+    async def _reply_once(self, seed: int | None = None) -> None:
         engine = self._engines.engine_for(self.settings.model)
         try:
-            view = await whole(self._begin_reply())
+            view = await whole(self._begin_reply(seed))
             ticking = self.set_interval(_STATUS_SECONDS, lambda: self._tell_progress(view))
             self._tell_progress(view)
             try:
@@ -229,8 +233,8 @@ class ChatPane(Vertical):
             self.session.end_unbegun()
             self.transcript.finish(self.session.messages[-1])
 
-    async def _begin_reply(self) -> MessageView:
-        return await self.transcript.add(await self.session.begin_reply(self.model_name))
+    async def _begin_reply(self, seed: int | None) -> MessageView:
+        return await self.transcript.add(await self.session.begin_reply(self.model_name, seed))
 
     def _tell_progress(self, view: MessageView) -> None:
         """While nothing is said yet, what is waited for; then how fast it goes."""
@@ -276,7 +280,7 @@ class ChatPane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
-            return self.is_replying
+            return self.is_replying and not self.linked
         return True
 
     # ---- following

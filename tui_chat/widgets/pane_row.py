@@ -34,6 +34,7 @@ class PaneRow(Horizontal):
         self._new_pane = new_pane
         self._panes = [new_pane(settings)]
         self._place = 0  # of the focused pane
+        self._linked = False  # one message goes to all panes
 
     def compose(self) -> ComposeResult:
         yield from self._panes
@@ -73,6 +74,14 @@ class PaneRow(Horizontal):
         await pane.change_settings(settings)
         self.focus_pane(self._panes.index(pane))
 
+    def toggle_link(self) -> None:
+        """Send what is typed in one pane to all of them, or no longer."""
+        if len(self._panes) == 1:
+            self.notify("There is only this pane. Ctrl+T opens another beside it.", markup=False)
+            return
+        self._linked = not self._linked
+        self.show_panes()
+
     async def close(self) -> None:
         """Close the focused pane; the last one is emptied instead."""
         pane = self.pane
@@ -95,11 +104,13 @@ class PaneRow(Horizontal):
     def show_panes(self) -> None:
         """Show as many panes as fit, among them the focused one."""
         total = len(self._panes)
+        self._linked = self._linked and total > 1
         count = max(1, min(total, self.size.width // _NARROWEST_PANE))
         first = min(max(self._place - count + 1, 0), total - count)
         for place, pane in enumerate(self._panes):
             pane.display = first <= place < first + count
             pane.place = f"{place + 1}/{total}" if total > 1 else ""
+            pane.linked = self._linked
             pane.set_class(place == self._place and total > 1, "-current")
             pane.set_class(place == first, "-first")
             pane.refresh_title()
