@@ -16,7 +16,7 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from engine.errors import UserError
@@ -90,8 +90,16 @@ def all_checkpoints(checkpoints_path: Path, newest_first: bool = False) -> list[
     return [path for _, path in sorted(_numbered(checkpoints_path), reverse=newest_first)]
 
 
-def prune(checkpoints_path: Path, saved_step: int, best_step: int | None, keep_newest: int = 2) -> None:
-    """Delete all but the best and the newest; the one before the newest stays in case that one is damaged.
+def prune(
+    checkpoints_path: Path,
+    saved_step: int,
+    best_step: int | None,
+    keep_newest: int = 2,
+    also: Collection[int] = (),
+) -> None:
+    """Delete all but the best, the newest and those of the steps in `also`.
+
+    The one before the newest stays in case that one is damaged.
 
     Those after `saved_step` were passed over as damaged when the run went on from before them: they would count
     as the newest, and what is saved now would be deleted in their stead.
@@ -99,7 +107,7 @@ def prune(checkpoints_path: Path, saved_step: int, best_step: int | None, keep_n
     checkpoints = sorted(_numbered(checkpoints_path))
     good = [(step, path) for step, path in checkpoints if step <= saved_step]
     for step, path in [*good[:-keep_newest], *checkpoints[len(good) :]]:
-        if step != best_step:
+        if step != best_step and (step > saved_step or step not in also):
             delete_directory(path)
 
 

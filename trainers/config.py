@@ -17,7 +17,7 @@ from engine.records import Record, at_least, between, word
 
 Method = Literal["pretraining", "fine_tuning"]
 RECIPES_PATH = Path(__file__).parent / "recipes"
-Schedule = Literal["cosine", "linear", "constant"]
+Schedule = Literal["cosine", "linear", "constant", "wsd"]
 
 
 class TrainingConfig(Record):
@@ -63,17 +63,37 @@ class TrainingConfig(Record):
     learning_rate: Annotated[float, between(1e-9, 10, "Highest learning rate.")] = 1e-3
     min_learning_rate: Annotated[float, between(0, 10, "Learning rate at the end of the schedule.")] = 1e-4
     schedule: Annotated[Schedule, word("How the learning rate falls after the warm-up.")] = "cosine"
+    decay_share: Annotated[
+        float, between(0, 1, "wsd: share of the steps, at the end, in which it falls.")
+    ] = 0.2
     warmup_steps: Annotated[int, at_least(0, "Steps over which the learning rate rises.")] = 100
     beta1: Annotated[float, between(0, 0.9999)] = 0.9
     beta2: Annotated[float, between(0, 0.99999)] = 0.99
     weight_decay: Annotated[float, between(0, 10, "AdamW's decay, on matrices only.")] = 0.1
     gradient_clip: Annotated[float, between(0, 1000, "Largest gradient norm; 0 = no clipping.")] = 1.0
+    label_smoothing: Annotated[
+        float, between(0, 0.9, "Share of each target spread over the whole vocabulary.")
+    ] = 0.0
+    ema_decay: Annotated[
+        float,
+        between(0, 0.99999, "Average the weights over about 1/(1 - this) steps and keep that; 0 = no."),
+    ] = 0.0
+    gradient_checkpointing: Annotated[
+        bool, word("Compute activations twice instead of keeping them: less memory, a third more time.")
+    ] = False
+    patience: Annotated[
+        int, at_least(0, "Validations without a better loss after which training ends; 0 = never.")
+    ] = 0
 
     # what is measured and kept along the way
     log_interval: Annotated[int, at_least(1, "Steps between logged training losses.")] = 10
     eval_interval: Annotated[int, at_least(1, "Steps between validations.")] = 250
     eval_windows: Annotated[int, at_least(0, "Validation sequences per validation; 0 = all of them.")] = 0
     checkpoint_interval: Annotated[int, at_least(1, "Steps between checkpoints.")] = 250
+    keep_checkpoints: Annotated[int, between(1, 1000, "Best checkpoints to keep, beside the newest two.")] = 1
+    keep_every: Annotated[
+        int, at_least(0, "Keep the checkpoint of every so many steps, to step through later; 0 = none.")
+    ] = 0
     sample_interval: Annotated[int, at_least(0, "Steps between samples; 0 = none.")] = 250
     sample_prompts: tuple[str, ...] = ()  # empty: the beginning of the validation text
     sample_tokens: Annotated[int, between(1, 2048, "Length of a sample in tokens.")] = 120

@@ -23,8 +23,9 @@ from trainers.methods.assembly import assemble, choose_training_precision, with_
 from trainers.methods.evaluation import evaluate, token_sizes
 from trainers.methods.loop import TrainingLoop
 from trainers.methods.method import Batch, next_token_loss
-from trainers.methods.optimizer import FlatAdamW, is_decayed, learning_rate
+from trainers.methods.optimizer import FlatAdamW, is_decayed
 from trainers.methods.samples import draw_samples
+from trainers.methods.schedules import learning_rate
 from trainers.run_writer import RunWriter
 from trainers.wishes import Wishes
 

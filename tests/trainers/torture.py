@@ -53,6 +53,14 @@ TINY = {
 KINDS: dict[str, dict[str, object]] = {  # changes to TINY
     "pretraining": {},
     "fine-tuning": {"method": "fine_tuning", "context_length": 60, "micro_batch_size": 2},
+    "averaging": {
+        "ema_decay": 0.9,
+        "schedule": "wsd",
+        "label_smoothing": 0.1,
+        "gradient_checkpointing": True,
+        "keep_checkpoints": 2,
+        "keep_every": 10,
+    },
 }
 
 

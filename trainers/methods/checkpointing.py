@@ -39,7 +39,7 @@ from trainers.run_writer import RunWriter
 
 if TYPE_CHECKING:
     from trainers.methods.evaluation import Measured
-    from trainers.methods.loop import Progress
+    from trainers.methods.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -64,16 +64,36 @@ class Checkpointer:
         folder = self._writer.run.checkpoints_path
         target = checkpoint_path(folder, progress.step)
         state = self._state(progress, seconds_trained)
-        # float32 weights and two moments of each
-        expected_size = 12 * self._parts.model.num_parameters
+        # float32 weights and two moments of each; beside an average of the weights, the weights themselves
+        expected_size = (16 if self._optimizer.average else 12) * self._parts.model.num_parameters
         write_checkpoint(target, lambda partial: self._write_files(partial, state, measured), expected_size)
-        prune(folder, progress.step, progress.best_step)
+        prune(folder, progress.step, progress.best_step, also=self._worth_keeping())
         logger.info("saved step %d", progress.step)
         return target
 
+    def is_among_best(self, loss: float) -> bool:
+        """Whether weights with this validation loss belong to the best that are kept."""
+        better = [other for other, _ in self._by_loss() if other <= loss]
+        return math.isfinite(loss) and len(better) < self._parts.config.keep_checkpoints
+
+    def _worth_keeping(self) -> set[int]:
+        """Steps that stay beside the newest and the best of all."""
+        config = self._parts.config
+        best = {step for _, step in self._by_loss()[: config.keep_checkpoints]}
+        steps = (step for _, step in self._losses())
+        return best | {step for step in steps if config.keep_every and step % config.keep_every == 0}
+
+    def _by_loss(self) -> list[tuple[float, int]]:
+        return sorted((loss, step) for loss, step in self._losses() if loss is not None)
+
+    def _losses(self) -> list[tuple[float | None, int]]:
+        """Validation loss, where it was measured, and step of every checkpoint."""
+        return [(info.val_loss, info.step) for info in self._writer.run.checkpoints()]
+
     def _write_files(self, folder: Path, state: TrainingState, measured: Measured | None) -> None:
         parts = self._parts
-        save_gpt(parts.model, folder, parts.tokenizer.end_of_text)
+        with self._optimizer.averaged():
+            save_gpt(parts.model, folder, parts.tokenizer.end_of_text)
         parts.tokenizer.save(folder)
         save_chat_format(folder, parts.chat_format)
         self._card(state.step, measured).save(folder)
@@ -86,6 +106,7 @@ class Checkpointer:
             measured_step=progress.measured_step,
             best_step=progress.best_step,
             best_val_loss=progress.best_val_loss,
+            validations_without_gain=progress.validations_without_gain,
             loss_sum=progress.loss_sum,
             loss_count=progress.loss_count,
             seconds_trained=seconds_trained,

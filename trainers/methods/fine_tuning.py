@@ -33,4 +33,4 @@ class FineTuning:
         """Mean cross-entropy over the assistant's tokens."""
         if batch.share == 0.0:  # a micro-batch of questions only: the mean over nothing would be NaN
             return next_token_loss(model, batch._replace(targets=batch.inputs)) * 0.0, {}
-        return next_token_loss(model, batch), {}
+        return next_token_loss(model, batch, self._config.label_smoothing), {}

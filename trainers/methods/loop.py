@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from dataclasses import dataclass, field
 
 import psutil
 import torch
@@ -21,8 +20,11 @@ from engine.errors import UserError
 from trainers.methods.assembly import Assembly
 from trainers.methods.checkpointing import Checkpointer
 from trainers.methods.evaluation import Measured, evaluate, token_sizes
-from trainers.methods.optimizer import FlatAdamW, learning_rate
+from trainers.methods.optimizer import FlatAdamW
+from trainers.methods.progress import Clock, Progress
+from trainers.methods.recomputation import recompute_blocks
 from trainers.methods.samples import draw_samples
+from trainers.methods.schedules import learning_rate
 from trainers.methods.training_state import TrainingState
 from trainers.run_directory import MetricsRow
 from trainers.run_writer import RunWriter
@@ -30,30 +32,6 @@ from trainers.wishes import Wishes
 
 logger = logging.getLogger(__name__)
 _SECONDS_BETWEEN_LOOKS_WHILE_PAUSED = 0.1
-
-
-@dataclass
-class Progress:
-    """Where the run stands; a checkpoint keeps all of it."""
-
-    step: int = 0
-    measured_step: int = 0
-    best_step: int | None = None
-    best_val_loss: float | None = None
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    seconds_trained: float = 0.0
-
-
-@dataclass
-class Clock:
-    """Speed of this sitting."""
-
-    began: float = field(default_factory=time.perf_counter)
-    first_step: int = 0
-    row_began: float = 0.0  # when the steps since the last row began
-    row_seconds: float = 0.0  # of those steps, measurements left out
-    row_steps: int = 0
 
 
 class TrainingLoop:
@@ -74,6 +52,8 @@ class TrainingLoop:
         self._clock = Clock()
         self._saved_step = -1
         self._measured: Measured | None = None  # the validation of the step at hand
+        if self.config.gradient_checkpointing:
+            recompute_blocks(parts.model.h)
 
     def run(self) -> None:
         """Train to the end, or to a stop; the final state is in the status.
@@ -90,11 +70,16 @@ class TrainingLoop:
                 break
             if self._is_checkpoint_due():
                 self._save()
-            if self.progress.step >= self.config.max_steps or not self._obey_wishes():
+            if self._is_at_end() or not self._obey_wishes():
                 break
             self._step()
-        finished = self.progress.step >= self.config.max_steps and self._is_measured()
+        finished = self._is_at_end() and self._is_measured()
         self._save()
+        if finished and self.progress.step < self.config.max_steps:
+            logger.info(
+                "no better validation loss for %d validations (patience)",
+                self.progress.validations_without_gain,
+            )
         self.writer.report(
             "finished" if finished else "stopped", stage="", seconds_left=0.0 if finished else None
         )
@@ -107,11 +92,17 @@ class TrainingLoop:
             measured_step=state.measured_step,
             best_step=state.best_step,
             best_val_loss=state.best_val_loss,
+            validations_without_gain=state.validations_without_gain,
             loss_sum=state.loss_sum,
             loss_count=state.loss_count,
             seconds_trained=state.seconds_trained,
         )
         logger.info("goes on from step %d", state.step)
+
+    def _is_at_end(self) -> bool:
+        """Whether all steps are done, or nothing was gained for as many validations as patience allows."""
+        gave_up = 0 < self.config.patience <= self.progress.validations_without_gain
+        return gave_up or self.progress.step >= self.config.max_steps
 
     def _is_measured(self) -> bool:
         return self.progress.measured_step == self.progress.step
@@ -119,8 +110,14 @@ class TrainingLoop:
     def _is_checkpoint_due(self) -> bool:
         step = self.progress.step
         due = step % self.config.checkpoint_interval == 0 or step == self.config.max_steps
-        is_new_best = self.progress.best_step == step
-        return step > 0 and step != self._saved_step and (due or is_new_best)
+        is_good = self.progress.best_step == step or self._is_among_best()
+        return step > 0 and step != self._saved_step and (due or is_good)
+
+    def _is_among_best(self) -> bool:
+        """Whether this step's weights are among the best that are to be kept."""
+        if self._measured is None or self.config.keep_checkpoints < 2:
+            return False
+        return self.checkpointer.is_among_best(self._measured.loss)
 
     def _step(self) -> None:
         """One optimizer step."""
@@ -158,15 +155,19 @@ class TrainingLoop:
         row = self._row() if logs else None
         measured = None
         if validates:
-            measured = self._measured = self._validate()
+            with self.optimizer.averaged():
+                measured = self._measured = self._validate()
             if measured is None:
                 return False
         if samples:
-            drawn = draw_samples(self.parts, step, self.wishes.stop_is_wished)
+            with self.optimizer.averaged():
+                drawn = draw_samples(self.parts, step, self.wishes.stop_is_wished)
             if drawn is None:
                 return False
             for sample in drawn:
                 self.writer.add_sample(sample)
+        if measured is not None:
+            self._compare_with_best(measured.loss)
         if row is not None:
             self._log(row, measured)
         self.progress.measured_step = step
@@ -175,7 +176,7 @@ class TrainingLoop:
     def _validate(self) -> Measured | None:
         parts = self.parts
         assert parts.corpus.validation is not None
-        measured = evaluate(
+        return evaluate(
             parts.model,
             parts.corpus.validation,
             self._sizes,
@@ -184,11 +185,14 @@ class TrainingLoop:
             self.wishes.stop_is_wished,
             self._autocast,
         )
-        if measured is not None and math.isfinite(measured.loss):
-            best = self.progress.best_val_loss
-            if best is None or measured.loss < best:
-                self.progress.best_step, self.progress.best_val_loss = self.progress.step, measured.loss
-        return measured
+
+    def _compare_with_best(self, loss: float) -> None:
+        progress = self.progress
+        if math.isfinite(loss) and (progress.best_val_loss is None or loss < progress.best_val_loss):
+            progress.best_step, progress.best_val_loss = progress.step, loss
+            progress.validations_without_gain = 0
+            return
+        progress.validations_without_gain += 1
 
     def _row(self) -> MetricsRow:
         """What is known of the steps since the last row."""

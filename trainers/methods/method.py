@@ -69,7 +69,16 @@ def to_device(ids: Ids, device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.contiguous()
 
 
-def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean cross-entropy over the batch's targets in nats, times the batch's share of the step."""
+def next_token_loss(model: nn.Module, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy over the batch's targets in nats, times the batch's share of the step.
+
+    With smoothing a target is a little of every token (Szegedy et al. 2016), so the loss cannot come near zero.
+    """
     logits = model(batch.inputs, segments=batch.segments)  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED) * batch.share
+    mean = F.cross_entropy(
+        logits.flatten(0, 1),
+        batch.targets.flatten(),
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
+    )
+    return mean * batch.share

@@ -1,4 +1,4 @@
-"""AdamW over two flat tensors, and the learning rate as a function of the step.
+"""AdamW over two flat tensors.
 
 All parameters are made views into one tensor of matrices (decayed) and one of vectors (not decayed), gradients
 likewise. One update, one norm and one zeroing then touch the whole model: for small models the many little
@@ -8,26 +8,16 @@ The one rule: a step whose loss or gradient is not finite is not applied, nor is
 
 from __future__ import annotations
 
-import math
+import contextlib
 from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 
 from trainers.config import TrainingConfig
+from trainers.methods.averaging import WeightAverage
 
 _ALIGNMENT = 16  # floats; every parameter begins at a multiple of 64 bytes
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """The rate of optimizer step `step` (from 0): linear warm-up, then the schedule down to the minimum."""
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / (config.warmup_steps + 1)
-    if config.schedule == "constant":
-        return config.learning_rate
-    progress = min(1.0, (step - config.warmup_steps) / max(1, config.max_steps - config.warmup_steps))
-    factor = 0.5 * (1.0 + math.cos(math.pi * progress)) if config.schedule == "cosine" else 1.0 - progress
-    return config.min_learning_rate + factor * (config.learning_rate - config.min_learning_rate)
 
 
 def is_decayed(parameter: Tensor) -> bool:
@@ -79,6 +69,11 @@ class FlatAdamW:
                 "exp_avg": zeros,
                 "exp_avg_sq": zeros.clone(),
             }
+        self.average = (
+            WeightAverage([group.values.data for group in self._groups], config.ema_decay)
+            if config.ema_decay
+            else None
+        )
         self._clip = config.gradient_clip
         # 1.0 from the first step on that was not finite; the fused kernel then leaves everything as it is.
         self._broken = torch.zeros((), device=trainable[0].device)
@@ -101,7 +96,13 @@ class FlatAdamW:
         for parameters in self._optimizer.param_groups:
             parameters["lr"] = rate
         self._optimizer.step()
+        if self.average is not None:
+            self.average.update()
         return norm
+
+    def averaged(self) -> contextlib.AbstractContextManager[None]:
+        """Within it the model is what the run would give away: its average when it keeps one."""
+        return contextlib.nullcontext() if self.average is None else self.average.in_place()
 
     @property
     def is_broken(self) -> bool:
@@ -114,7 +115,7 @@ class FlatAdamW:
         for number, group in enumerate(self._groups):
             for name, value in self._optimizer.state[group.values].items():
                 tensors[f"optimizer.{number}.{name}"] = value.detach().cpu().clone()
-        return tensors
+        return {**tensors, **self.average.state()} if self.average is not None else tensors
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
         """Take over what `state` gave.
@@ -131,3 +132,5 @@ class FlatAdamW:
                 # The fused kernel wants all three where the parameters are.
                 state[name] = tensor.to(group.values.device).clone()
             self._optimizer.state[group.values] = state
+        if self.average is not None:
+            self.average.load_state(tensors)

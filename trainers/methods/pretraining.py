@@ -28,4 +28,4 @@ class Pretraining:
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean cross-entropy over all tokens."""
-        return next_token_loss(model, batch), {}
+        return next_token_loss(model, batch, self._config.label_smoothing), {}

@@ -37,12 +37,17 @@ _FREE = (
     "eval_windows",
     "checkpoint_interval",
     "sample_interval",
+    "patience",
+    "keep_checkpoints",
+    "keep_every",
 )
 _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
+# Settings that runs made before them did not have: they count when they are not what such runs did.
+_LATER = ("decay_share", "label_smoothing", "ema_decay", "gradient_checkpointing")
 
 
 class TrainingState(Record):
-    """Where a run stands. Every field is needed: a state without one is refused."""
+    """Where a run stands. A state without one of the fields is refused, but for those that came later."""
 
     step: int  # optimizer steps applied
     measured_step: int  # the last step whose logging, evaluation and samples are complete
@@ -60,11 +65,17 @@ class TrainingState(Record):
     threads: int
     torch_version: str
     machine: str
+    validations_without_gain: int = 0
 
 
 def config_hash(config: TrainingConfig) -> str:
     """A fingerprint of everything that decides the numbers of a run."""
-    data = {key: value for key, value in config.to_dict().items() if key not in _FREE + _ALSO_FREE}
+    defaults = TrainingConfig().to_dict()
+    data = {
+        key: value
+        for key, value in config.to_dict().items()
+        if key not in _FREE + _ALSO_FREE and not (key in _LATER and value == defaults[key])
+    }
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
