@@ -12,12 +12,13 @@ The one rule: the folder appears complete under its name, or not at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
+from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.tokenizers import Tokenizer, token_dtype
 from engine.tokenizers.chat_format import ChatFormat, render
@@ -25,13 +26,12 @@ from engine.tokenizers.chat_formats import save_chat_format
 from trainers.config import TrainingConfig
 from trainers.corpora import BEGINS, LEARNT, TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
 from trainers.data_files import data_files
-from trainers.data_splits import DataParts, data_parts
+from trainers.data_splits import DataParts, Split, data_parts
 from trainers.datasets import is_held_out, is_plain_text, read_rows, text_of_file
 from trainers.durable_files import replaced_directory, sync_files
 from trainers.row_formats import DataRow
 
 Progress = Callable[[str], None]  # told the stage, often; may raise to stop
-Split = Literal["train", "validation"]
 
 _PIECE = 1 << 20  # characters encoded at once
 _BETWEEN_WORDS = re.compile(r"(?<=\S)\s(?=\S)")
@@ -227,20 +227,34 @@ def _documents(path: Path, counter: _Counter) -> Iterator[tuple[int, str]]:
         yield from ((row.line, row.as_text()) for row in read_rows(path, counter))
 
 
+class Encoded(NamedTuple):
+    """A whole conversation, and which of its tokens are learnt."""
+
+    ids: Ids  # (length,)
+    mask: Ids  # (length,), uint8
+
+
+def encoded(messages: Sequence[ChatMessage], tokenizer: Tokenizer, chat_format: ChatFormat) -> Encoded:
+    """A conversation as fine-tuning sees it, before it is cut to the context."""
+    rendered = render(messages, tokenizer, chat_format)
+    dtype = token_dtype(tokenizer.vocab_size)
+    return Encoded(np.array(rendered.ids, dtype=dtype), np.array(rendered.mask, dtype=np.uint8))
+
+
 def _write_conversations(
     config: TrainingConfig, tokenizer: Tokenizer, chat_format: ChatFormat, folder: Path, progress: Progress
 ) -> TokenFiles:
     counter = _Counter()
     found: dict[Split, list[tuple[Ids, Ids]]] = {"train": [], "validation": []}
-    truncated = without_answer = 0
+    truncated = without_answer = unknown = 0
     for row, side in conversations(config, counter):
         if not row.messages:
             without_answer += 1
             continue
-        rendered = render(row.messages, tokenizer, chat_format, False)
-        ids = np.array(rendered.ids[: config.context_length + 1], dtype=token_dtype(tokenizer.vocab_size))
-        mask = np.array(rendered.mask[: config.context_length + 1], dtype=np.uint8)
-        truncated += len(rendered.ids) > len(ids)
+        whole = encoded(row.messages, tokenizer, chat_format)
+        ids, mask = whole.ids[: config.context_length + 1], whole.mask[: config.context_length + 1]
+        truncated += len(whole.ids) > len(ids)
+        unknown += tokenizer.count_unknown(row.content)
         if not mask[1:].any():
             without_answer += 1  # the answer begins beyond the context
             continue
@@ -261,6 +275,7 @@ def _write_conversations(
         validation_rows=len(found["validation"]),
         rejected=counter.rejected + without_answer,
         truncated=truncated,
+        unknown_characters=unknown,
     )
 
 
@@ -289,14 +304,14 @@ def _write_packed(
         (folder / f"{split}.marks").open("wb") as marks_file,
     ):
         for window in pack([len(conversations[i][0]) for i in order], width):
-            ids, marks = _window([conversations[order[i]] for i in window], width)
+            ids, marks = packed_window([conversations[order[i]] for i in window], width)
             learnt += int((marks & LEARNT).sum())
             ids_file.write(ids.tobytes())
             marks_file.write(marks.tobytes())
     return learnt
 
 
-def _window(conversations: list[tuple[Ids, Ids]], width: int) -> tuple[Ids, Ids]:
+def packed_window(conversations: list[tuple[Ids, Ids]], width: int) -> tuple[Ids, Ids]:
     """Ids and marks of conversations end to end; padding is id 0, never a target, and a text of its own."""
     ids = np.zeros(width, dtype=conversations[0][0].dtype)
     marks = np.zeros(width, dtype=np.uint8)

@@ -80,6 +80,10 @@ def check_data(config: TrainingConfig) -> DataReport:
         )
     if config.validation_dataset:
         inspect(Path(config.validation_dataset), limit=1)
+    # Here, for it needs numpy, and the app does not start with that.
+    from trainers.data_lens import check_before_start
+
+    check_before_start(config)
     return report
 
 

@@ -61,9 +61,14 @@ class DataRow:
         return "\n".join(f"{message.role.capitalize()}: {message.content}" for message in self.messages)
 
     @property
+    def content(self) -> str:
+        """All that was said, without a word about who said it."""
+        return self.text + "".join(message.content for message in self.messages)
+
+    @property
     def characters(self) -> int:
         """Characters of content, without markers."""
-        return len(self.text) + sum(len(message.content) for message in self.messages)
+        return len(self.content)
 
 
 class RowRefusedError(Exception):

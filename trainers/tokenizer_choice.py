@@ -5,7 +5,7 @@ The one rule: a base model's own tokenizer is taken; only a model from random we
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from engine.model_library import resolve
 from engine.tokenizers import END_OF_TEXT, Tokenizer
@@ -23,8 +23,12 @@ from trainers.datasets import is_plain_text
 Progress = Callable[[str], None]
 
 
-def make_tokenizer(config: TrainingConfig, progress: Progress) -> tuple[Tokenizer, ChatFormat]:
+def make_tokenizer(
+    config: TrainingConfig, progress: Progress, most_characters: int = 0
+) -> tuple[Tokenizer, ChatFormat]:
     """The tokenizer and chat format a configuration asks for.
+
+    `most_characters` is what a vocabulary is made of when only a look is wanted; 0 = everything.
 
     Raises:
         UserError: when the base model or the named tokenizer cannot be found.
@@ -34,7 +38,7 @@ def make_tokenizer(config: TrainingConfig, progress: Progress) -> tuple[Tokenize
         tokenizer = load_tokenizer(directory)
         found = chat_format_of(directory, tokenizer)
     else:
-        tokenizer, found = _new_tokenizer(config, progress), COMPLETION
+        tokenizer, found = _new_tokenizer(config, progress, most_characters), COMPLETION
     chat_format = _chosen_format(config, found)
     missing = missing_special_tokens(tokenizer, chat_format)
     if config.method == "fine_tuning" and tokenizer.end_of_text is None and END_OF_TEXT not in missing:
@@ -50,18 +54,19 @@ def _chosen_format(config: TrainingConfig, found: ChatFormat) -> ChatFormat:
     return found
 
 
-def _new_tokenizer(config: TrainingConfig, progress: Progress) -> Tokenizer:
+def _new_tokenizer(config: TrainingConfig, progress: Progress, most_characters: int) -> Tokenizer:
+    texts = _beginning(training_texts(config), most_characters)
     if config.tokenizer == "char":
         parts = parts_of(config)
         if parts.vocabulary:
             return CharTokenizer.read_vocab(parts.vocabulary)
         # A single text has no ends in it, and then the vocabulary is exactly its characters, as in nanoGPT.
         has_documents = not is_plain_text(parts.train) or len(data_files(parts.train)) > 1
-        return CharTokenizer.from_text(training_texts(config), (END_OF_TEXT,) if has_documents else ())
+        return CharTokenizer.from_text(texts, (END_OF_TEXT,) if has_documents else ())
     if config.tokenizer == "bpe":
         # The chat format's tokens have their places from the start, so fine-tuning need not grow the model.
         return train_bpe(
-            training_texts(config),
+            texts,
             config.vocab_size,
             (*(name for name in CHAT.special_tokens if name != END_OF_TEXT), END_OF_TEXT),
             lambda count: progress(f"making the tokenizer: {count / 1e6:.0f} million characters"),
@@ -69,3 +74,13 @@ def _new_tokenizer(config: TrainingConfig, progress: Progress) -> Tokenizer:
     if config.tokenizer == "gpt2":
         return gpt2_tokenizer()
     return load_tokenizer(resolve(config.tokenizer))
+
+
+def _beginning(texts: Iterator[str], characters: int) -> Iterator[str]:
+    """The first texts until there are so many characters; 0 = all."""
+    read = 0
+    for text in texts:
+        yield text[: characters - read] if characters else text
+        read += len(text)
+        if characters and read >= characters:
+            return

@@ -1,0 +1,333 @@
+"""A data set as the model will see it: its rows as tokens, which of them are learnt, and what would go wrong.
+
+    report = look_at(config)              # a TrainingConfig, so it is the run's own tokenizer, format and split
+    for token in report.samples[0].tokens: token.text, token.kind
+    problems(report)                      # what must keep the run from starting; empty when all is well
+
+    trained   the loss is taken on it          masked   the model reads it only
+    padding   fills a window                   cut      beyond the context; the model never sees it
+
+Torch-free. The one rule: kinds come from the arrays that training reads (`corpora`), never from what was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from engine.errors import UserError
+from engine.records import Record
+from engine.tokenizers import Tokenizer
+from engine.tokenizers.chat_format import ChatFormat, end_ids
+from trainers.config import TrainingConfig
+from trainers.corpora import IGNORED, ConversationWindows, Ids, TextWindows
+from trainers.corpus_building import conversations, encoded, pack, packed_window, parts_of, pieces
+from trainers.data_lens_counts import Lengths, Repetition, RowCounts, leaked_lines
+from trainers.data_splits import Split
+from trainers.datasets import DataReport, RejectedLine, inspect, is_plain_text, read_text_chunks
+from trainers.row_formats import DataRow
+from trainers.tokenizer_choice import make_tokenizer
+
+Kind = Literal["trained", "masked", "padding", "cut"]
+SAMPLES = 50  # rows shown
+_TOKENS_SHOWN = 4_000  # of a row
+_CHARACTERS_OF_BPE = (
+    2_000_000  # a vocabulary for a look is made of these; the run's own is made of everything
+)
+_ROWS_BEFORE_START = 200
+
+
+class LensToken(NamedTuple):
+    """A token as text, and what training does with it."""
+
+    text: str
+    kind: Kind
+
+
+class LensRow(Record):
+    """A row as one window of the model; for plain text, a window of it."""
+
+    line: int  # where it begins; for plain text the number of the window
+    tokens: tuple[LensToken, ...]
+    trained: int
+    masked: int
+    cut: int
+    padding: int  # to the end of the window, had the row it alone
+    file: str = ""
+    split: Split = "train"
+
+
+class LensReport(Record):
+    """What a look through the lens found."""
+
+    data: DataReport
+    method: str
+    tokenizer: str  # in words
+    chat_format: str
+    context_length: int
+    samples: tuple[LensRow, ...] = ()
+    train_rows: int = 0
+    validation_rows: int = 0
+    tokens: int = 0  # trained + masked + cut
+    trained_tokens: int = 0
+    masked_tokens: int = 0
+    cut_tokens: int = 0
+    truncated_rows: int = 0
+    rows_without_target: int = 0
+    windows: int = 0  # fine-tuning: packed windows of the training rows
+    padding_tokens: int = 0  # in them
+    lengths: Lengths = Lengths()  # tokens of a row
+    unknown_characters: int = 0
+    unknown: str = ""  # some of them
+    duplicates: int = 0
+    leaked_rows: int = 0  # validation rows that also train
+    repetitions: tuple[Repetition, ...] = ()  # the first of them
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rejected(self) -> tuple[RejectedLine, ...]:
+        """The first lines that cannot be used, with their reasons."""
+        return self.data.rejected
+
+
+def problems(report: LensReport) -> tuple[str, ...]:
+    """What is so wrong that a run must not start."""
+    return report.errors
+
+
+def check_before_start(config: TrainingConfig) -> None:
+    """Look at the first rows of a run's data as training will; for the launcher.
+
+    Raises:
+        UserError: when it would train on padding, never learn to stop, or learn nothing.
+    """
+    # A model that is not here yet is not fetched for a look; the run's own process does.
+    if config.method == "fine_tuning" and not config.base_model.startswith("hf:"):
+        found = problems(look_at(config, samples=0, limit=_ROWS_BEFORE_START))
+        if found:
+            raise UserError(f"{config.dataset}: {found[0]}")
+
+
+def look_at(config: TrainingConfig, samples: int = SAMPLES, limit: int = 0) -> LensReport:
+    """Look through a run's data; `limit` ends the look after so many rows or, for plain text, million characters.
+
+    Raises:
+        UserError: when the data, the base model or the tokenizer cannot be read.
+    """
+    data = inspect(Path(config.dataset), limit)
+    most = (_CHARACTERS_WHEN_LIMITED if limit else _CHARACTERS).get(config.tokenizer, 0)
+    tokenizer, chat_format = make_tokenizer(config, lambda stage: None, most)
+    lens = _Lens(config, tokenizer, chat_format, samples)
+    if is_plain_text(parts_of(config).train):
+        lens.look_at_text(limit)
+    else:
+        rows = conversations(config, lambda file, line, reason: None)
+        for row, split in islice(rows, limit or None):
+            lens.look_at_row(row, split)
+    return lens.report(data)
+
+
+class _Lens:
+    """The counts while `look_at` reads."""
+
+    def __init__(
+        self, config: TrainingConfig, tokenizer: Tokenizer, chat_format: ChatFormat, samples: int
+    ) -> None:
+        self._config = config
+        self._tokenizer = tokenizer
+        self._format = chat_format
+        self._most_samples = samples
+        self._samples: list[LensRow] = []
+        self._counts = RowCounts()
+        self._tokens = self._trained = self._cut = 0
+        self._truncated = self._without_target = self._unknown = 0
+        self._unknown_characters: set[str] = set()
+        self._packed: list[int] = []  # lengths of the training conversations
+        self._complete = self._endless = self._trained_padding = 0
+        self._ends = end_ids(tokenizer, chat_format)
+        self._leaked_lines = 0
+
+    # ---- rows
+
+    def look_at_row(self, row: DataRow, split: Split) -> None:
+        text = row.as_text()
+        self._note_unknown(text if self._config.method == "pretraining" else row.content)
+        if self._config.method == "pretraining":
+            ids = self._tokenizer.encode_to_array(text)
+            end = self._tokenizer.end_of_text
+            ids = ids if end is None else np.append(ids, np.array([end], dtype=ids.dtype))
+            targets: Ids = ids.astype(np.int64)
+            self._counts.add(row, text, split, len(ids))
+            self._add(row, split, ids, targets, len(ids))
+        elif row.messages:
+            self._look_at_conversation(row, text, split)
+        else:
+            self._counts.add(row, text, split, 0)
+            self._without_target += 1
+
+    def _look_at_conversation(self, row: DataRow, text: str, split: Split) -> None:
+        whole = encoded(row.messages, self._tokenizer, self._format)
+        width = self._config.context_length + 1
+        ids, mask = whole.ids[:width], whole.mask[:width]
+        window, marks = packed_window([(ids, mask)], width)
+        targets = ConversationWindows(window[None], marks[None]).at(np.array([0])).targets[0]  # (T,)
+        self._counts.add(row, text, split, len(whole.ids))
+        self._truncated += len(whole.ids) > width
+        if not mask[1:].any():
+            self._without_target += 1  # training leaves it out
+        else:
+            self._check_targets(targets, len(ids), is_cut=len(whole.ids) > width)
+            if split == "train":
+                self._packed.append(len(ids))
+        self._add(row, split, whole.ids, np.concatenate([[IGNORED], targets])[: len(ids)], width)
+
+    def _check_targets(self, targets: Ids, length: int, is_cut: bool) -> None:
+        """Padding must not be a target; the token that ends a reply must be one."""
+        self._trained_padding += int((targets[length - 1 :] != IGNORED).sum())
+        if not is_cut:
+            self._complete += 1
+            self._endless += not np.isin(targets, list(self._ends)).any()
+
+    def _add(self, row: DataRow, split: Split, ids: Ids, targets: Ids, width: int) -> None:
+        """Count a row of which `targets` are seen: IGNORED where no loss is taken."""
+        trained, cut = int((targets != IGNORED).sum()), len(ids) - len(targets)
+        self._tokens += len(ids)
+        self._trained += trained
+        self._cut += cut
+        if len(self._samples) < self._most_samples:
+            padding = max(0, width - len(ids))
+            self._samples.append(
+                LensRow(
+                    line=row.line,
+                    tokens=self._lens_tokens(ids, targets, padding),
+                    trained=trained,
+                    masked=len(targets) - trained,
+                    cut=cut,
+                    padding=padding,
+                    split=split,
+                )
+            )
+
+    def _lens_tokens(self, ids: Ids, targets: Ids, padding: int) -> tuple[LensToken, ...]:
+        kinds: list[Kind] = ["masked" if target == IGNORED else "trained" for target in targets.tolist()]
+        kinds += ["cut"] * (len(ids) - len(kinds))
+        texts = [self._tokenizer.decode([token_id]) for token_id in ids[:_TOKENS_SHOWN].tolist()]
+        tokens = [LensToken(text, kind) for text, kind in zip(texts, kinds, strict=False)]
+        if padding and len(ids) <= _TOKENS_SHOWN:
+            tokens.append(LensToken(f"{padding:,} × padding", "padding"))
+        return tuple(tokens)
+
+    def _note_unknown(self, text: str) -> None:
+        count = self._tokenizer.count_unknown(text)
+        self._unknown += count
+        if count and len(self._unknown_characters) < 100:
+            self._unknown_characters |= {c for c in set(text) if self._tokenizer.count_unknown(c)}
+
+    # ---- plain text
+
+    def look_at_text(self, limit: int) -> None:
+        parts = parts_of(self._config)
+        first: list[Ids] = []  # enough ids for the samples
+        wanted = (self._most_samples + 1) * self._config.context_length
+        for path in filter(None, (parts.train, parts.validation)):
+            for piece in pieces(islice(read_text_chunks(path), limit or None)):
+                ids = self._tokenizer.encode_to_array(piece)
+                self._note_unknown(piece)
+                self._tokens += len(ids)
+                self._trained += len(ids)
+                if path == parts.train and sum(map(len, first)) < wanted:
+                    first.append(ids[:wanted])
+        if parts.validation:
+            self._leaked_lines = leaked_lines(parts.train, parts.validation)
+        if first and len(ids := np.concatenate(first)) > 1:
+            self._sample_windows(TextWindows(ids, self._config.context_length))
+
+    def _sample_windows(self, windows: TextWindows) -> None:
+        for number in range(min(self._most_samples, len(windows))):
+            window = windows.at(np.array([number]))
+            ids = np.append(window.inputs[0], window.targets[0, -1:])
+            # The first token is only read: within a window nothing comes before it.
+            targets = np.concatenate([[IGNORED], window.targets[0]])
+            tokens = self._lens_tokens(ids, targets, 0)
+            self._samples.append(
+                LensRow(line=number + 1, tokens=tokens, trained=len(ids) - 1, masked=1, cut=0, padding=0)
+            )
+
+    # ---- the result
+
+    def report(self, data: DataReport) -> LensReport:
+        config, counts = self._config, self._counts
+        windows, padding = self._packing()
+        return LensReport(
+            data=data,
+            method=config.method,
+            tokenizer=f"{self._tokenizer.kind}, {self._tokenizer.vocab_size:,} tokens",
+            chat_format=self._format.name,
+            context_length=config.context_length,
+            samples=tuple(self._samples),
+            train_rows=counts.rows["train"],
+            validation_rows=counts.rows["validation"],
+            tokens=self._tokens,
+            trained_tokens=self._trained,
+            masked_tokens=self._tokens - self._trained - self._cut,
+            cut_tokens=self._cut,
+            truncated_rows=self._truncated,
+            rows_without_target=self._without_target,
+            windows=windows,
+            padding_tokens=padding,
+            lengths=counts.lengths(),
+            unknown_characters=self._unknown,
+            unknown="".join(sorted(self._unknown_characters)[:20]),
+            duplicates=counts.duplicates,
+            leaked_rows=counts.leaked or self._leaked_lines,
+            repetitions=tuple(counts.repetitions),
+            errors=tuple(self._errors()),
+            warnings=(*data.warnings, *self._warnings()),
+        )
+
+    def _packing(self) -> tuple[int, int]:
+        """Windows that the training rows fill, packed in the run's own order, and the padding in them."""
+        order = np.random.default_rng((self._config.seed, 0x9ACC)).permutation(len(self._packed))
+        width = self._config.context_length + 1
+        windows = sum(1 for _ in pack([self._packed[i] for i in order], width))
+        return windows, windows * width - sum(self._packed)
+
+    def _errors(self) -> Iterator[str]:
+        if self._trained_padding:
+            yield (
+                f"{self._trained_padding:,} tokens of padding would be trained on, and the loss would look better "
+                "than it is. The run cannot start so; please report this."
+            )
+        if self._endless:
+            yield (
+                f"In {self._endless:,} of {self._complete:,} rows the end-of-text is never a target: the model "
+                f"would never learn to stop. The chat format '{self._format.name}' has no end after a reply; choose "
+                "another, such as chat."
+            )
+        if self._config.method == "fine_tuning" and not self._trained:
+            yield (
+                f"No token would be trained on: no answer begins within context_length "
+                f"{self._config.context_length:,}. Use conversations with answers, or a larger context_length."
+            )
+
+    def _warnings(self) -> Iterator[str]:
+        context = f"context_length {self._config.context_length:,}"
+        found: tuple[tuple[int, Callable[[str], str]], ...] = (
+            (self._truncated, lambda n: f"{n} rows are longer than {context}; their ends are cut off."),
+            (self._without_target, lambda n: f"{n} rows have no answer within {context}; they are left out."),
+            (self._unknown, lambda n: f"{n} characters are not in the vocabulary."),
+            (
+                self._counts.leaked,
+                lambda n: f"{n} validation rows also train; validation will look too good.",
+            ),
+            (
+                self._leaked_lines,
+                lambda n: f"{n} long lines of the validation text also stand in the training text.",
+            ),
+        )
+        yield from (words(f"{count:,}") for count, words in found if count)
