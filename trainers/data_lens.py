@@ -35,9 +35,9 @@ from trainers.tokenizer_choice import make_tokenizer
 Kind = Literal["trained", "masked", "padding", "cut"]
 SAMPLES = 50  # rows shown
 _TOKENS_SHOWN = 4_000  # of a row
-_CHARACTERS_OF_BPE = (
-    2_000_000  # a vocabulary for a look is made of these; the run's own is made of everything
-)
+# Characters that a look makes its vocabulary of; the run makes it of everything.
+_CHARACTERS = {"bpe": 2_000_000}
+_CHARACTERS_WHEN_LIMITED = {**_CHARACTERS, "char": 50_000_000}
 _ROWS_BEFORE_START = 200
 
 
