@@ -2,7 +2,7 @@
 
     tui-chat                       the app
     tui-chat ask "Hello" --json    one reply
-    tui-chat train | runs | data | models | config | doctor
+    tui-chat train | runs | data | evaluate | models | config | doctor
 
 Exit codes: 0 done, 1 `UserError` (one line on stderr), 2 usage, 130 interrupted. With --json exactly one JSON
 object (or one per line for lists) goes to stdout; progress and warnings go to stderr.
@@ -37,7 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    from tui_chat import commands_ask, commands_config, commands_models, commands_training
+    from tui_chat import (
+        commands_ask,
+        commands_config,
+        commands_evaluate,
+        commands_models,
+        commands_training,
+    )
 
     parser = argparse.ArgumentParser(
         prog="tui-chat",
@@ -55,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands_training.add_training_commands(subparsers)
     commands_models.add_models_command(subparsers)
     commands_config.add_config_commands(subparsers)
+    commands_evaluate.add_evaluate_command(subparsers)
     return parser
 
 

@@ -93,6 +93,12 @@ class HuggingFaceModel:
         logits: torch.Tensor = output.logits[0, -1].float()  # (1, T or 1, V) -> (V,)
         return logits
 
+    @torch.inference_mode()
+    def all_logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """Read `ids` (B, T) at once, without a cache; logits (B, T, V) for what follows each."""
+        logits: torch.Tensor = self._model(input_ids=ids, use_cache=False).logits
+        return logits
+
 
 def load_hugging_face(
     directory: Path,

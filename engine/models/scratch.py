@@ -54,3 +54,9 @@ class ScratchModel:
         """Read `ids` (T,); float32 logits (V,) for the token that follows."""
         hidden = self.gpt.hidden_states(ids.unsqueeze(0), cache)  # (1, T, C)
         return self.gpt.lm_head(hidden[0, -1]).float()  # only the last position needs the head
+
+    @torch.inference_mode()
+    def all_logits(self, ids: Tensor) -> Tensor:
+        """Read `ids` (B, T) at once, without a cache; logits (B, T, V) for what follows each."""
+        logits: Tensor = self.gpt(ids)
+        return logits
