@@ -67,7 +67,7 @@ class TimedEngine:
         return self.model
 
     async def stream(
-        self, messages: Sequence[ChatMessage], settings: GenerationSettings
+        self, messages: Sequence[ChatMessage], settings: GenerationSettings, reference: str = ""
     ) -> AsyncIterator[GenerationEvent]:
         """The prepared text."""
         started = time.perf_counter()

@@ -131,8 +131,8 @@ def _serve(load: wire.Load, inbox: Inbox, outbox: Outbox) -> None:
 
 def _answer(duty: ModelOnDuty, request: wire.Generate, inbox: Inbox, outbox: Outbox) -> None:
     try:
-        if (newer := duty.take_newest_if_moved()) is not None:
-            outbox.send(wire.Loaded(model=newer))
+        if (other := duty.turn_to(request.reference)) is not None:
+            outbox.send(wire.Loaded(model=other))
         for event in duty.events(request, lambda: inbox.is_cancelled(request.request)):
             outbox.send(_on_the_wire(event, request.request, duty.step))
     except UserError as error:

@@ -94,14 +94,18 @@ class ProcessEngine:
         return await asyncio.shield(self._loaded)
 
     async def stream(
-        self, messages: Sequence[ChatMessage], settings: GenerationSettings
+        self, messages: Sequence[ChatMessage], settings: GenerationSettings, reference: str = ""
     ) -> AsyncIterator[GenerationEvent]:
         """The reply to `messages`; closing the generator cancels it.
+
+        `reference` names another model to take in the same process for this reply: another checkpoint of a run.
 
         Raises:
             UserError: when the model cannot be loaded, refuses, or its process ends.
         """
-        request = wire.Generate(request=next(self._numbers), messages=tuple(messages), settings=settings)
+        request = wire.Generate(
+            request=next(self._numbers), messages=tuple(messages), settings=settings, reference=reference
+        )
         async for event in self._ask(request):
             yield event
 
@@ -237,7 +241,8 @@ class ProcessEngine:
                 if self.on_progress is not None:
                     self.on_progress(message)
             case wire.Loaded(model=model):
-                self.model = model
+                if model.reference == self._load.reference:  # else taken for one reply
+                    self.model = model
                 if not loaded.done():
                     loaded.set_result(model)
             case wire.Failed(message=text, request=None):

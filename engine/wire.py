@@ -44,12 +44,16 @@ class Load(Record, tag="load"):
 
 
 class Generate(Record, tag="generate"):
-    """Answer `messages`; or, when `prompt` is given, continue that text without any chat format."""
+    """Answer `messages`; or, when `prompt` is given, continue that text without any chat format.
+
+    `reference` names another model to take for this reply, such as an earlier checkpoint of the same run.
+    """
 
     request: int
     settings: GenerationSettings
     messages: tuple[ChatMessage, ...] = ()
     prompt: str | None = None
+    reference: str = ""
 
 
 class Cancel(Record, tag="cancel"):
@@ -86,7 +90,7 @@ class LoadedModel(Record):
 
 
 class Loaded(Record, tag="loaded"):
-    """Loading ended well; also sent again when a run's newer weights were taken before a reply."""
+    """Loading ended well; also sent again when other weights were taken before a reply."""
 
     model: LoadedModel
 

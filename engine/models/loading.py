@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import torch
 
 from engine import wire
 from engine.errors import UserError
 from engine.generation import GenerationEvent
+from engine.manifest import MANIFEST, problem_of
 from engine.model_card import ModelCard, read_json, read_model_card
 from engine.model_library import Progress, moves_on, resolve
 from engine.models.checkpoints import load_gpt, read_gpt_config
@@ -38,9 +40,13 @@ class ModelOnDuty:
     def __init__(self, load: wire.Load, on_progress: Progress) -> None:
         self._load = load
         self._on_progress = on_progress
-        self._directory: Path | None = None
+        self._loaded: wire.LoadedModel | None = None
         self._generator: TextGenerator | None = None
-        self.step: int | None = None
+
+    @property
+    def step(self) -> int | None:
+        """The training step of the weights that answer."""
+        return self._loaded.step if self._loaded else None
 
     def take_newest(self) -> wire.LoadedModel:
         """Load what the reference means now.
@@ -48,9 +54,12 @@ class ModelOnDuty:
         Raises:
             UserError: when there is no such model, or it cannot be loaded as asked.
         """
+        return self._take(self._load)
+
+    def _take(self, load: wire.Load) -> wire.LoadedModel:
         started = time.perf_counter()
-        load = self._load
         directory = resolve(load.reference, self._on_progress, load.trust_remote_code)
+        _refuse_damaged(load.reference, directory)
         card = read_model_card(directory)
         threads = choose_threads(load.threads)
         torch.set_num_threads(threads)
@@ -62,23 +71,34 @@ class ModelOnDuty:
         check_vocabulary(model, tokenizer)
         chat_format = chat_format_of(directory, tokenizer)
         self._generator = TextGenerator(model, tokenizer, chat_format)
-        self._directory, self.step = directory, card.step
-        return _describe(load, directory, card, model, backend, chat_format.name, threads, started)
+        self._loaded = _describe(load, directory, card, model, backend, chat_format.name, threads, started)
+        return self._loaded
 
-    def take_newest_if_moved(self) -> wire.LoadedModel | None:
-        """Load again when a run has newer weights; None when nothing changed.
+    def turn_to(self, reference: str = "") -> wire.LoadedModel | None:
+        """Take the weights that `reference` means now, by default what was loaded; None when they are at hand.
 
         A run prunes its checkpoints while we read: then the weights at hand answer, and the next reply tries again.
+
+        Raises:
+            UserError: when another reference than before means no model.
         """
-        if not moves_on(self._load.reference):
+        assert self._loaded is not None, "take_newest comes first"
+        load = msgspec.structs.replace(self._load, reference=reference or self._load.reference)
+        is_other = load.reference != self._loaded.reference
+        if not is_other and not moves_on(load.reference):
             return None
         try:
-            if resolve(self._load.reference) == self._directory:
-                return None
-            return self.take_newest()
+            if str(resolve(load.reference)) != self._loaded.directory:
+                return self._take(load)
         except UserError as error:
+            if is_other:
+                raise
             logger.warning("kept step %s: %s", self.step, error)
             return None
+        if not is_other:
+            return None
+        self._loaded = msgspec.structs.replace(self._loaded, reference=load.reference)
+        return self._loaded
 
     def events(self, request: wire.Generate, is_cancelled: Callable[[], bool]) -> Iterator[GenerationEvent]:
         """The reply to a request, piece by piece."""
@@ -97,6 +117,14 @@ class ModelOnDuty:
         from engine.models.hugging_face import load_hugging_face  # here: transformers is 2 s that GPT-2 saves
 
         return load_hugging_face(directory, device, dtype, self._load.trust_remote_code)
+
+
+def _refuse_damaged(reference: str, directory: Path) -> None:
+    """A checkpoint whose bytes are not those that were written never answers."""
+    if (directory / MANIFEST).is_file() and (problem := problem_of(directory)):
+        raise UserError(
+            f"{reference}: {problem} in {directory.name}. Choose another checkpoint of the run in the model picker."
+        )
 
 
 def choose_threads(asked: int) -> int:

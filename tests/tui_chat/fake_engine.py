@@ -28,6 +28,7 @@ class FakeEngine:
         self.script: list[str | UserError | asyncio.Event] = ["Hel", "lo ", "there."]
         self.asked: list[tuple[ChatMessage, ...]] = []
         self.settings: list[GenerationSettings] = []
+        self.references: list[str] = []  # of other models that were to answer; "" = this one
         self.may_load = asyncio.Event()
         self.may_load.set()
         self.load_error: UserError | None = None
@@ -66,10 +67,11 @@ class FakeEngine:
         return self.model
 
     async def stream(
-        self, messages: Sequence[ChatMessage], settings: GenerationSettings
+        self, messages: Sequence[ChatMessage], settings: GenerationSettings, reference: str = ""
     ) -> AsyncIterator[GenerationEvent]:
         self.asked.append(tuple(messages))
         self.settings.append(settings)
+        self.references.append(reference)
         await self.load()
         try:
             for piece in list(self.script):
