@@ -20,6 +20,7 @@ from pathlib import Path
 
 from engine import hub
 from engine.errors import UserError
+from engine.manifest import has_right_sizes
 from engine.model_card import CARD_FILE, ModelCard, read_model_card
 from engine.paths import models_path, runs_path, typed_path
 from engine.records import Record
@@ -167,7 +168,7 @@ def _checkpoint_of_run(rest: str) -> Path:
 def checkpoints_of(run_path: Path) -> list[Path]:
     """Complete checkpoints of a run, oldest first."""
     folders = (run_path / "checkpoints").glob("step_*")
-    complete = [path for path in folders if (path / "manifest.json").is_file() and path.name[5:].isdigit()]
+    complete = [path for path in folders if path.name[5:].isdigit() and has_right_sizes(path)]
     return sorted(complete, key=lambda path: int(path.name[5:]))
 
 

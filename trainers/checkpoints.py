@@ -13,16 +13,14 @@ The one rule: a checkpoint is believed because of its manifest, never because of
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.manifest import problem_of, write_manifest
 from trainers.durable_files import delete_directory, replaced_directory, sync_files
 
-MANIFEST = "manifest.json"
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -42,9 +40,8 @@ def write_checkpoint(target: Path, write_files: Callable[[Path], None], expected
         _check_free_space(target.parent, expected_size)
         with replaced_directory(target) as folder:
             write_files(folder)
-            manifest = {path.name: _fingerprint(path) for path in sorted(folder.iterdir())}
             sync_files(folder)
-            (folder / MANIFEST).write_text(json.dumps({"files": manifest}, indent=1), encoding="utf-8")
+            write_manifest(folder)
             sync_files(folder)
     except OSError as error:
         if error.errno in DISK_FULL:
@@ -55,24 +52,6 @@ def write_checkpoint(target: Path, write_files: Callable[[Path], None], expected
         raise UserError(
             f"{target}: the checkpoint could not be saved ({error.strerror}). Older checkpoints are kept."
         ) from None
-
-
-def problem_of(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint; None when every file is as it was written."""
-    try:
-        manifest = json.loads((checkpoint / MANIFEST).read_bytes())["files"]
-        expected = {str(name): (entry["size"], entry["sha256"]) for name, entry in manifest.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return f"{MANIFEST} is missing or damaged"
-    if not expected:
-        return f"{MANIFEST} lists no files"
-    for name, (size, digest) in expected.items():
-        path = checkpoint / name
-        if Path(name).name != name or not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size or _digest(path) != digest:
-            return f"{name} is damaged"
-    return None
 
 
 def newest_valid(checkpoints_path: Path, passed_over: Callable[[Path, str], None]) -> Path | None:
@@ -116,15 +95,6 @@ def _numbered(checkpoints_path: Path) -> Iterator[tuple[int, Path]]:
         step = path.name.removeprefix("step_")
         if step.isdigit() and path.is_dir():
             yield int(step), path
-
-
-def _fingerprint(path: Path) -> dict[str, int | str]:
-    return {"size": path.stat().st_size, "sha256": _digest(path)}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_free_space(folder: Path, expected_size: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from engine import hub
 from engine.errors import UserError
+from engine.manifest import write_manifest
 from engine.model_library import absolute_reference, list_checkpoints, list_models, moves_on, resolve, run_of
 from engine.paths import models_path, runs_path
 
@@ -21,7 +22,7 @@ def add_checkpoint(run: str, step: int, val_loss: float | None, complete: bool =
     (directory / "config.json").write_text('{"model_type": "gpt2"}')
     (directory / "model_card.json").write_text(json.dumps({"name": run, "step": step, "val_loss": val_loss}))
     if complete:
-        (directory / "manifest.json").write_text("{}")
+        write_manifest(directory)
     return directory
 
 
@@ -126,6 +127,7 @@ def test_the_list_holds_every_kind_of_model_and_survives_broken_ones(tiny_model:
     add_checkpoint("demo", 100, 1.5)
     broken = add_checkpoint("broken", 100, None)
     (broken / "model_card.json").write_text("{")
+    write_manifest(broken)
     entries = {entry.reference: entry for entry in list_models()}
     assert {"builtin", "mine", "run:demo", "run:broken"} <= entries.keys()
     assert entries["mine"].size_bytes > 1000 and not entries["mine"].problem
@@ -138,3 +140,9 @@ def test_a_path_that_cannot_even_be_looked_at_is_no_model(typed: str) -> None:
     assert absolute_reference(typed) == typed
     with pytest.raises(UserError, match="There is no model"):
         resolve(typed)
+
+
+def test_a_checkpoint_that_was_cut_off_is_passed_over() -> None:
+    whole, cut_off = add_checkpoint("demo", 100, 2.0), add_checkpoint("demo", 200, 1.0)
+    (cut_off / "config.json").write_text("{")
+    assert resolve("run:demo@latest") == resolve("run:demo@best") == whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from engine.__main__ import _told
 from engine.chat import user
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationSettings, TextChunk
+from engine.manifest import write_manifest
 from engine.process import ProcessEngine, child_environment
 
 GREEDY = GenerationSettings(temperature=0, max_new_tokens=20)
@@ -223,3 +225,17 @@ async def test_an_engine_that_cannot_be_started_says_so(tiny_model: Path, tmp_pa
         with pytest.raises(UserError, match="cannot be started"):
             await engine.load()
     assert engine.state == "stopped"
+
+
+async def test_a_checkpoint_with_a_flipped_bit_never_answers(tiny_model: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "step_000100"
+    shutil.copytree(tiny_model, damaged)
+    write_manifest(damaged)
+    weights = damaged / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    engine = ProcessEngine(wire.Load(reference=str(damaged)), tmp_path / "engine.log")
+    with pytest.raises(UserError, match=r"model.safetensors is damaged in step_000100. Choose another"):
+        await engine.load()
+    await engine.close()

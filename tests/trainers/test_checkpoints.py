@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
-from trainers import checkpoints, durable_files
+from engine.manifest import MANIFEST, problem_of
+from trainers import durable_files
 from trainers.checkpoints import (
     all_checkpoints,
     checkpoint_path,
     newest_valid,
-    problem_of,
     prune,
     write_checkpoint,
 )
@@ -191,6 +191,6 @@ def test_the_same_without_fsync_loses_everything(tmp_path: Path, monkeypatch: py
 
 def test_a_manifest_that_points_outside_is_not_believed(tmp_path: Path) -> None:
     write_step(tmp_path, 1)
-    manifest = checkpoint_path(tmp_path, 1) / checkpoints.MANIFEST
+    manifest = checkpoint_path(tmp_path, 1) / MANIFEST
     manifest.write_text(manifest.read_text().replace("a.bin", "../a.bin"))
     assert problem_of(checkpoint_path(tmp_path, 1)) == "../a.bin is missing"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.manifest import problem_of
 from tests.trainers.small_runs import new_run, outcome, rows, start, train
-from trainers.checkpoints import problem_of
 from trainers.config import TrainingConfig
 from trainers.run_directory import RunDirectory
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.manifest import write_manifest
 from trainers.config import TrainingConfig, read_recipe, recipe_names, recipe_text
 from trainers.launcher import (
     delete_run,
@@ -158,5 +159,5 @@ def test_checkpoints_beyond_a_million_steps_stay_in_order(tmp_path: Path) -> Non
     for step in (999_999, 1_000_000):
         folder = tmp_path / "checkpoints" / f"step_{step:06d}"
         folder.mkdir(parents=True)
-        (folder / "manifest.json").touch()
+        write_manifest(folder)
     assert [checkpoint.step for checkpoint in RunDirectory(tmp_path).checkpoints()] == [999_999, 1_000_000]

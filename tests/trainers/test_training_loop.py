@@ -11,15 +11,20 @@ import pytest
 import torch
 
 from engine.errors import UserError
+from engine.manifest import problem_of
 from engine.models.checkpoints import load_gpt
 from engine.models.gpt import GPT, GPTConfig
 from engine.tokenizers.bpe_training import train_bpe
 from engine.tokenizers.loading import load_tokenizer
 from tests.trainers.small_runs import new_run
-from trainers.checkpoints import problem_of
 from trainers.config import TrainingConfig, read_recipe
 from trainers.corpora import TextWindows
-from trainers.methods.assembly import assemble, choose_training_precision, with_larger_vocabulary
+from trainers.methods.assembly import (
+    assemble,
+    choose_training_precision,
+    make_optimizer,
+    with_larger_vocabulary,
+)
 from trainers.methods.evaluation import evaluate, token_sizes
 from trainers.methods.loop import TrainingLoop
 from trainers.methods.method import Batch, next_token_loss
@@ -40,7 +45,7 @@ def new_loop(path: Path, config: TrainingConfig) -> TrainingLoop:
     """A run in this process, before its first step."""
     run = new_run(path, config)
     parts = assemble(config, run.path / "tokens", None, say_nothing)
-    return TrainingLoop(parts, FlatAdamW(parts.model, config), RunWriter(run), Wishes(run))
+    return TrainingLoop(parts, make_optimizer(parts), RunWriter(run), Wishes(run))
 
 
 def tiny_gpt(**changes: object) -> GPT:

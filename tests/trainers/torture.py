@@ -23,9 +23,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from engine.manifest import problem_of
 from tests.trainers.small_runs import new_run
 from trainers import __main__ as process
-from trainers.checkpoints import problem_of
 from trainers.config import TrainingConfig
 from trainers.durable_files import PARTIAL, TRASH
 from trainers.run_directory import RunDirectory
@@ -61,6 +61,7 @@ KINDS: dict[str, dict[str, object]] = {  # changes to TINY
         "keep_checkpoints": 2,
         "keep_every": 10,
     },
+    "muon": {"optimizer": "muon", "ema_decay": 0.9},
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from engine.manifest import write_manifest
 from trainers.config import TrainingConfig
 from trainers.run_directory import MetricsRow, RunDirectory, RunStatus, SampleRow
 
@@ -53,7 +54,7 @@ class FakeRun:
         folder = self.path / "checkpoints" / f"step_{step:06d}"
         folder.mkdir(parents=True)
         (folder / "model_card.json").write_text(json.dumps({"name": "fake", "val_loss": val_loss}))
-        (folder / "manifest.json").write_text("{}")
+        write_manifest(folder)
 
     def train_until(self, step: int, every: int = 10) -> None:
         """Rows of a run that learns, up to `step`, and a status that fits."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.widgets import Input, OptionList
 
 from engine.errors import UserError
+from engine.manifest import write_manifest
 from engine.paths import runs_path
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
 from tests.tui_chat.test_chat_screen import screen_text, send, settled
@@ -89,7 +90,7 @@ def run_with_checkpoints(**losses: float) -> None:
         step = int(name.removeprefix("step_"))
         (folder / "model_card.json").write_text(json.dumps({"name": "poet", "step": step, "val_loss": loss}))
         (folder / "config.json").write_text('{"model_type": "gpt2"}')
-        (folder / "manifest.json").write_text("{}")
+        write_manifest(folder)
     (run / "config.json").write_text("{}")
 
 
