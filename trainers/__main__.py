@@ -85,10 +85,9 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
     # Signals first: importing torch takes a second in which somebody may press Ctrl+C.
     wishes = Wishes(run)
     wishes.listen_to_signals()
-    from trainers.methods.assembly import assemble
+    from trainers.methods.assembly import assemble, make_optimizer
     from trainers.methods.checkpointing import find_checkpoint, restore
     from trainers.methods.loop import TrainingLoop
-    from trainers.methods.optimizer import FlatAdamW
 
     def progress(stage: str) -> None:
         if wishes.stop_is_wished():
@@ -97,7 +96,7 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
 
     checkpoint = find_checkpoint(run)
     parts = assemble(config, run.path / "tokens", checkpoint, progress)
-    optimizer = FlatAdamW(parts.model, config)
+    optimizer = make_optimizer(parts)
     loop = TrainingLoop(parts, optimizer, writer, wishes)
     if checkpoint is not None:
         state = restore(checkpoint, parts, optimizer)

@@ -17,6 +17,7 @@ from engine.records import Record, at_least, between, word
 
 Method = Literal["pretraining", "fine_tuning"]
 RECIPES_PATH = Path(__file__).parent / "recipes"
+Optimizer = Literal["adamw", "muon"]
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
 
 
@@ -57,6 +58,9 @@ class TrainingConfig(Record):
     )
 
     # optimisation
+    optimizer: Annotated[
+        Optimizer, word("adamw; muon moves hidden matrices by orthogonal steps: fewer steps, slower each.")
+    ] = "adamw"
     max_steps: Annotated[int, at_least(1, "Optimizer steps, not micro-batches.")] = 2000
     batch_size: Annotated[int, between(1, 65536, "Sequences per optimizer step.")] = 32
     micro_batch_size: Annotated[int, between(0, 65536, "Sequences in memory at once; 0 = batch_size.")] = 0
@@ -69,7 +73,11 @@ class TrainingConfig(Record):
     warmup_steps: Annotated[int, at_least(0, "Steps over which the learning rate rises.")] = 100
     beta1: Annotated[float, between(0, 0.9999)] = 0.9
     beta2: Annotated[float, between(0, 0.99999)] = 0.99
-    weight_decay: Annotated[float, between(0, 10, "AdamW's decay, on matrices only.")] = 0.1
+    muon_learning_rate: Annotated[
+        float, between(1e-9, 10, "muon: highest rate of hidden matrices; follows the same schedule.")
+    ] = 0.02
+    muon_momentum: Annotated[float, between(0, 0.9999, "muon: share of the momentum kept each step.")] = 0.95
+    weight_decay: Annotated[float, between(0, 10, "Decay of the weights, on matrices only.")] = 0.1
     gradient_clip: Annotated[float, between(0, 1000, "Largest gradient norm; 0 = no clipping.")] = 1.0
     label_smoothing: Annotated[
         float, between(0, 0.9, "Share of each target spread over the whole vocabulary.")

@@ -31,6 +31,8 @@ from trainers.corpora import Corpus, is_built
 from trainers.corpus_building import build_corpus
 from trainers.methods.fine_tuning import FineTuning
 from trainers.methods.method import TrainingMethod
+from trainers.methods.muon import FlatMuon
+from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.pretraining import Pretraining
 from trainers.tokenizer_choice import make_tokenizer
 
@@ -81,6 +83,12 @@ def assemble(
         "%d parameters, vocabulary %d (%s)", model.num_parameters, tokenizer.vocab_size, tokenizer.kind
     )
     return Assembly(config, device, precision, tokenizer, chat_format, corpus, model, method)
+
+
+def make_optimizer(parts: Assembly) -> FlatAdamW:
+    """The optimizer a configuration asks for; from now on it owns the storage of the model's parameters."""
+    kind = FlatMuon if parts.config.optimizer == "muon" else FlatAdamW
+    return kind(parts.model, parts.config)
 
 
 def open_data(

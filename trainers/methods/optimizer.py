@@ -25,11 +25,11 @@ def is_decayed(parameter: Tensor) -> bool:
     return parameter.dim() >= 2
 
 
-class _FlatGroup:
+class FlatGroup:
     """Parameters laid end to end in one tensor, with one gradient."""
 
-    def __init__(self, parameters: list[nn.Parameter]) -> None:
-        sizes = [-(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT for parameter in parameters]
+    def __init__(self, parameters: list[nn.Parameter], alignment: int = _ALIGNMENT) -> None:
+        sizes = [-(-parameter.numel() // alignment) * alignment for parameter in parameters]
         starts = [0, *accumulate(sizes)]
         like = parameters[0]
         self.values = nn.Parameter(torch.zeros(starts[-1], device=like.device, dtype=torch.float32))
@@ -43,12 +43,17 @@ class _FlatGroup:
 
 
 class FlatAdamW:
-    """AdamW (Loshchilov & Hutter 2019) over a whole model; owns the storage of its parameters."""
+    """AdamW (Loshchilov & Hutter 2019) over a whole model; owns the storage of its parameters.
 
-    def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
-        trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    `parameters`: those that AdamW moves, when a subclass moves others.
+    """
+
+    def __init__(
+        self, model: nn.Module, config: TrainingConfig, parameters: list[nn.Parameter] | None = None
+    ) -> None:
+        trainable = [p for p in parameters or model.parameters() if p.requires_grad]
         split = ([p for p in trainable if is_decayed(p)], [p for p in trainable if not is_decayed(p)])
-        self._groups = [_FlatGroup(parameters) for parameters in split if parameters]
+        self._groups = [FlatGroup(parameters) for parameters in split if parameters]
         decays = [
             decay for parameters, decay in zip(split, (config.weight_decay, 0.0), strict=True) if parameters
         ]
@@ -70,35 +75,43 @@ class FlatAdamW:
                 "exp_avg_sq": zeros.clone(),
             }
         self.average = (
-            WeightAverage([group.values.data for group in self._groups], config.ema_decay)
+            WeightAverage([group.values.data for group in self.groups()], config.ema_decay)
             if config.ema_decay
             else None
         )
         self._clip = config.gradient_clip
         # 1.0 from the first step on that was not finite; the fused kernel then leaves everything as it is.
-        self._broken = torch.zeros((), device=trainable[0].device)
-        self._optimizer.found_inf = self._broken  # type: ignore[attr-defined]
+        self.broken = torch.zeros((), device=trainable[0].device)
+        self._optimizer.found_inf = self.broken  # type: ignore[attr-defined]
+
+    def groups(self) -> list[FlatGroup]:
+        """All parameters."""
+        return self._groups
 
     def zero_gradients(self) -> None:
         """Forget the gradients of the last step."""
-        for group in self._groups:
+        for group in self.groups():
             group.gradient.zero_()
 
     def step(self, rate: float, loss: Tensor) -> Tensor:
         """Clip and apply the gradients; returns their norm before clipping, without waiting for the device."""
-        norms = [torch.linalg.vector_norm(group.gradient) for group in self._groups]
+        norms = [torch.linalg.vector_norm(group.gradient) for group in self.groups()]
         norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
-        self._broken.copy_(torch.maximum(self._broken, 1.0 - torch.isfinite(norm + loss).float()))
+        self.broken.copy_(torch.maximum(self.broken, 1.0 - torch.isfinite(norm + loss).float()))
         if self._clip:
             factor = (self._clip / (norm + 1e-6)).clamp(max=1.0)
-            for group in self._groups:
+            for group in self.groups():
                 group.gradient.mul_(factor)
-        for parameters in self._optimizer.param_groups:
-            parameters["lr"] = rate
-        self._optimizer.step()
+        self.apply(rate)
         if self.average is not None:
             self.average.update()
         return norm
+
+    def apply(self, rate: float) -> None:
+        """Move the weights, unless a step was not finite."""
+        for parameters in self._optimizer.param_groups:
+            parameters["lr"] = rate
+        self._optimizer.step()
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """Within it the model is what the run would give away: its average when it keeps one."""
@@ -107,14 +120,19 @@ class FlatAdamW:
     @property
     def is_broken(self) -> bool:
         """Whether a step was not finite (waits for the device)."""
-        return bool(self._broken.item())
+        return bool(self.broken.item())
+
+    def moments(self) -> dict[str, Tensor]:
+        """What the rule remembers of earlier gradients, by name; the tensors themselves."""
+        return {
+            f"optimizer.{number}.{name}": self._optimizer.state[group.values][name]
+            for number, group in enumerate(self._groups)
+            for name in ("step", "exp_avg", "exp_avg_sq")
+        }
 
     def state(self) -> dict[str, Tensor]:
         """Everything that has to be kept to go on exactly."""
-        tensors = {}
-        for number, group in enumerate(self._groups):
-            for name, value in self._optimizer.state[group.values].items():
-                tensors[f"optimizer.{number}.{name}"] = value.detach().cpu().clone()
+        tensors = {name: tensor.detach().cpu().clone() for name, tensor in self.moments().items()}
         return {**tensors, **self.average.state()} if self.average is not None else tensors
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:
@@ -123,14 +141,10 @@ class FlatAdamW:
         Raises:
             ValueError: when a tensor is missing or of another size.
         """
-        for number, group in enumerate(self._groups):
-            state = {}
-            for name in ("step", "exp_avg", "exp_avg_sq"):
-                tensor = tensors.get(f"optimizer.{number}.{name}")
-                if tensor is None or (name != "step" and tensor.shape != group.values.shape):
-                    raise ValueError(f"optimizer.{number}.{name} is missing or of another size")
-                # The fused kernel wants all three where the parameters are.
-                state[name] = tensor.to(group.values.device).clone()
-            self._optimizer.state[group.values] = state
+        for name, moment in self.moments().items():
+            tensor = tensors.get(name)
+            if tensor is None or tensor.shape != moment.shape:
+                raise ValueError(f"{name} is missing or of another size")
+            moment.copy_(tensor)
         if self.average is not None:
             self.average.load_state(tensors)

@@ -43,7 +43,15 @@ _FREE = (
 )
 _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
 # Settings that runs made before them did not have: they count when they are not what such runs did.
-_LATER = ("decay_share", "label_smoothing", "ema_decay", "gradient_checkpointing")
+_LATER = (
+    "optimizer",
+    "muon_learning_rate",
+    "muon_momentum",
+    "decay_share",
+    "label_smoothing",
+    "ema_decay",
+    "gradient_checkpointing",
+)
 
 
 class TrainingState(Record):
