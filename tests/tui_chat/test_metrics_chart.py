@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from tui_chat.widgets.braille_canvas import BrailleCanvas
-from tui_chat.widgets.chart_picture import ChartSpec, Level, Mark, draw
+from tui_chat.widgets.chart_picture import ChartSpec, Ghost, Level, Mark, draw
 from tui_chat.widgets.chart_scale import Series
 from tui_chat.widgets.metrics_chart import MetricsChart
 
@@ -80,7 +80,7 @@ def test_every_size_and_every_number_gives_rows_of_exactly_that_size(
         "Loss",
         [series],
         [series],
-        ghosts=[series],
+        ghosts=[Ghost(series)],
         levels=[Level(1.0, "bigram 1.00")],
         is_log_x=is_log_x,
         zoom=zoom,
@@ -187,15 +187,15 @@ def test_the_name_of_a_level_makes_room_for_the_curve():
 def test_a_ghost_is_a_broken_line_with_its_name_and_its_value_under_the_cursor():
     series = series_of("validation", falling(100))
     ghost = series_of("before", [3.0, 2.0, *([2.0] * 98)])
-    spec = ChartSpec(100, 14, "Loss", [series], ghosts=[ghost], cursor=0.0)
+    spec = ChartSpec(100, 14, "Loss", [series], ghosts=[Ghost(ghost, 2)], cursor=0.0)
     assert "╍╍ before 3" in text_of(spec)[0]
     roles = {role for row in draw(spec).rows for _, role in row}
-    assert "ghost-1" in roles
+    assert "ghost-2" in roles
 
 
 def test_ghosts_without_room_in_the_legend_are_counted():
     series = series_of("validation", falling(100))
-    ghosts = [series_of(f"a run of a long name {number}", falling(100)) for number in range(4)]
+    ghosts = [Ghost(series_of(f"a run of a long name {number}", falling(100))) for number in range(4)]
     first = text_of(ChartSpec(70, 14, "Loss", [series], ghosts=ghosts))[0]
     assert "a run of a long name 0" in first and "+3" in first
     assert len(first) == 70

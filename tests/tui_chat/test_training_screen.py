@@ -371,3 +371,57 @@ async def test_a_note_beside_a_measured_loss_is_not_a_missing_loss():
     fake.row(10, loss=2.0, note="the batch was split")
     fake.row(20, note="the loss was not a number")
     assert read_history(fake.run).steps_without_loss == [20]
+
+
+async def test_marked_runs_are_drawn_behind_the_one_on_show_in_their_own_colours():
+    FakeRun(runs_path(), "first").train_until(500)
+    FakeRun(runs_path(), "second").train_until(500)
+    async with TrainingApp().run_test(size=(160, 40)) as pilot:
+        screen = await settle(pilot)
+        await pilot.press("space")  # the newest, which is on show: no ghost of itself
+        await pilot.press("down", "space")
+        screen = await settle(pilot)
+        assert "╍╍ second 1." in legend(screen) and "╍╍ first" not in legend(screen)
+        await pilot.press("up")
+        screen = await settle(pilot)
+        assert "╍╍ first 1." in legend(screen) and "╍╍ second" not in legend(screen)
+        assert "╍╍ first" in str(screen.query_one(RunList).get_option_at_index(1).prompt)
+        await pilot.press("space", "down", "space")
+        screen = await settle(pilot)
+        assert "╍╍" not in legend(screen)
+
+
+async def test_a_ghost_of_other_tokens_is_compared_in_bits_per_byte():
+    other = FakeRun(runs_path(), "other-tokenizer")
+    other.row(0, loss=9.0, val_loss=9.0, val_bits_per_byte=3.2)
+    other.row(500, loss=4.0, val_loss=4.0, val_bits_per_byte=1.5)
+    FakeRun(runs_path(), "characters").train_until(500)
+    async with TrainingApp().run_test(size=(160, 40)) as pilot:
+        screen = await settle(pilot)
+        await pilot.press("down", "space", "up")
+        screen = await settle(pilot)
+        assert legend(screen).startswith("Bits per byte")
+        assert "╍╍ other-tokenizer 1.5" in legend(screen)
+
+
+async def test_comparing_shows_only_the_settings_that_differ():
+    FakeRun(runs_path(), "slow", learning_rate=3e-4).train_until(500)
+    FakeRun(runs_path(), "quick", learning_rate=2e-3).train_until(1500)
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        await pilot.pause()
+        words = str(pilot.app.screen.query_one("#comparison", Static).render())
+        assert "learning_rate" in words and "0.0003" in words and "0.002" in words
+        assert "num_layers" not in words
+        assert "★ quick" in words
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, TrainingScreen)
+
+
+async def test_a_single_run_has_nothing_to_be_compared_with():
+    FakeRun(runs_path(), "alone").train_until(100)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("a")
+        assert isinstance(pilot.app.screen, TrainingScreen)

@@ -21,9 +21,11 @@ from textual.widgets import Button, Footer, OptionList, Static
 from engine.errors import UserError
 from engine.paths import runs_path
 from trainers import launcher
+from trainers.run_comparison import compare
 from trainers.run_directory import RunDirectory
 from tui_chat.run_watch import RunWatch, WatchedRun
 from tui_chat.screens.ask_text import AskText
+from tui_chat.screens.compare_runs import CompareRuns
 from tui_chat.screens.question import Question
 from tui_chat.text import one_line
 from tui_chat.widgets.app_header import AppHeader
@@ -56,6 +58,7 @@ class TrainingScreen(Screen[None]):
         Binding("s", "stop", "Stop", id="training.stop"),
         Binding("w", "save", "Save a checkpoint now", show=False, id="training.save"),
         Binding("d,delete", "delete", "Delete", id="training.delete"),
+        Binding("a", "compare", "Compare", show=False, id="training.compare"),
         Binding("v", "next_view", "Curve", id="training.view"),
         *(
             Binding(str(number), f"tab('{name}')", f"Tab: {name}", show=False, id=f"training.{name}")
@@ -102,6 +105,8 @@ class TrainingScreen(Screen[None]):
     def on_mount(self) -> None:
         """Look at once, then twice a second while the screen is the one on show."""
         self.look()
+        if self._runs:
+            self.query_one(RunList).focus()
         self.set_interval(1 / LOOKS_PER_SECOND, self._look_if_shown)
 
     def on_screen_resume(self) -> None:
@@ -169,7 +174,7 @@ class TrainingScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done with the chosen run is in the footer."""
-        if action in ("next_view", "tab"):
+        if action in ("next_view", "tab", "compare"):
             return bool(self._runs)
         if action in ("chat", "chat_best", "pause", "resume", "save", "stop", "delete"):
             return self.chosen is not None and self._is_possible(action, self.chosen)
@@ -184,6 +189,30 @@ class TrainingScreen(Screen[None]):
     def go_to_curves(self) -> None:
         """Enter on a run goes on to its curves."""
         self.query_one(RunMonitor).go_to_tab("curves")
+
+    @on(RunList.MarksChanged)
+    def draw_marked_runs(self, event: RunList.MarksChanged) -> None:
+        """Marked runs are drawn behind the one on show."""
+        marked = {colour: self._find(name) for colour, name in enumerate(event.names, 1)}
+        ghosts = {colour: watched.run for colour, watched in marked.items() if watched}
+        self.query_one(RunMonitor).show_ghosts(ghosts)
+
+    def action_compare(self) -> None:
+        """The chosen run beside the marked ones, or beside the next in the list."""
+        names = [watched.run.name for watched in self._runs]
+        chosen = self.chosen
+        if chosen is None or len(names) < 2:
+            self._say("There is no second run to compare with.")
+            return
+        others = [name for name in self.query_one(RunList).marked if name != chosen.run.name]
+        if not others:
+            place = names.index(chosen.run.name)
+            others = [names[place + 1 if place + 1 < len(names) else place - 1]]
+        runs = [chosen.run, *(found.run for name in others if (found := self._find(name)))]
+        try:
+            self.app.push_screen(CompareRuns(compare(runs)))
+        except UserError as error:
+            self._say(str(error), "error")
 
     @on(RunMonitor.CheckpointChosen)
     async def chat_with_checkpoint(self, event: RunMonitor.CheckpointChosen) -> None:

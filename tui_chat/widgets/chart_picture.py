@@ -54,6 +54,13 @@ class Level(NamedTuple):
     label: str
 
 
+class Ghost(NamedTuple):
+    """The same measure of another run, in a colour of its own."""
+
+    series: Series
+    colour: int = 1
+
+
 @dataclass
 class ChartSpec:
     """All that decides a picture."""
@@ -63,7 +70,7 @@ class ChartSpec:
     title: str = ""
     series: Sequence[Series] = ()
     behind: Sequence[Series] = ()  # drawn faintly behind: the measured values when `series` are averages
-    ghosts: Sequence[Series] = ()  # the same measure of other runs, drawn broken behind the lines
+    ghosts: Sequence[Ghost] = ()  # drawn broken behind the lines
     levels: Sequence[Level] = ()  # they never widen the range
     marks: Sequence[Mark] = ()
     is_log_x: bool = False
@@ -98,7 +105,7 @@ def draw(spec: ChartSpec) -> Picture:
 
 
 def _x_limits(spec: ChartSpec) -> tuple[float, float] | None:
-    lines = [series for series in (*spec.series, *spec.ghosts) if series.xs]
+    lines = [series for series in _all_series(spec) if series.xs]
     if not any(series.xs for series in spec.series):
         return None
     low, high = min(series.xs[0] for series in lines), max(series.xs[-1] for series in lines)
@@ -106,6 +113,10 @@ def _x_limits(spec: ChartSpec) -> tuple[float, float] | None:
         low = min((x for series in lines for x in series.xs[:2] if x > 0), default=1.0)
         high = max(high, low)
     return (low, high) if high > low else (low, low + 1)
+
+
+def _all_series(spec: ChartSpec) -> list[Series]:
+    return [*spec.series, *(ghost.series for ghost in spec.ghosts)]
 
 
 def _empty_rows(spec: ChartSpec) -> list[Row]:
@@ -120,7 +131,7 @@ def _draw_lines(spec: ChartSpec, plot_height: int, limits: tuple[float, float]) 
     # The labels decide the plot's width, its columns decide the labels: one decimation serves when the guess holds.
     left = min(LEAST_LEFT, spec.width - 1)
     dots = Scale(*limits, (spec.width - left) * DOTS_PER_ROW, spec.is_log_x)
-    lines = [decimate(series, dots) for series in (*spec.series, *spec.ghosts)]
+    lines = [decimate(series, dots) for series in _all_series(spec)]
     low, high = padded_range([(column.low, column.high) for columns in lines for column in columns])
     low = min(0.0, low) if spec.is_from_zero else low
     high = low + (high - low) / 2**spec.zoom
@@ -130,7 +141,7 @@ def _draw_lines(spec: ChartSpec, plot_height: int, limits: tuple[float, float]) 
     if needed > left:
         left = needed
         dots = dots._replace(cells=(spec.width - left) * DOTS_PER_ROW)
-        lines = [decimate(series, dots) for series in (*spec.series, *spec.ghosts)]
+        lines = [decimate(series, dots) for series in _all_series(spec)]
     plot = _Plot(spec.width - left, plot_height, dots, Scale(low, high, plot_height * DOTS_PER_COLUMN))
     tick_rows = {plot.row_of(value): label for value, label in labels.items()}
     cells = dots._replace(cells=plot.width)
@@ -165,8 +176,8 @@ def _plot_rows(spec: ChartSpec, plot: _Plot, lines: list[list[Column]], tick_row
     for index, series in enumerate(spec.behind):
         _lay_over(characters, roles, _dots(decimate(series, plot.x), plot, 0), f"faint-{index + 1}")
     lines, ghosts = lines[: len(spec.series)], lines[len(spec.series) :]
-    for index, columns in enumerate(ghosts):
-        _lay_over(characters, roles, _dots(columns, plot, GHOST_DASH), f"ghost-{index + 1}")
+    for ghost, columns in zip(spec.ghosts, ghosts, strict=True):
+        _lay_over(characters, roles, _dots(columns, plot, GHOST_DASH), f"ghost-{ghost.colour}")
     for index, columns in enumerate(lines):
         _lay_over(
             characters, roles, _dots(columns, plot, DASH * index * spec.has_dashes), f"series-{index + 1}"
@@ -287,8 +298,13 @@ def _legend(spec: ChartSpec) -> Row:
 def _add_ghosts(row: Row, spec: ChartSpec) -> None:
     """Name the ghosts that fit, and count the others."""
     for index, ghost in enumerate(spec.ghosts):
-        value = ghost.ys[-1] if spec.cursor is None and ghost.ys else ghost.value_at(spec.cursor or 0.0)
-        entry = [("  ╍╍ ", f"ghost-{index + 1}"), (f"{ghost.label} ", "label"), (spec.number(value), "value")]
+        series = ghost.series
+        value = series.ys[-1] if spec.cursor is None and series.ys else series.value_at(spec.cursor or 0.0)
+        entry = [
+            ("  ╍╍ ", f"ghost-{ghost.colour}"),
+            (f"{series.label} ", "label"),
+            (spec.number(value), "value"),
+        ]
         used = sum(len(text) for text, _ in (*row, *entry))
         left_over = len(spec.ghosts) - index
         if used + 4 > spec.width:

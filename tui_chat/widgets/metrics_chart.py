@@ -19,7 +19,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui_chat.widgets.chart_picture import ChartSpec, Level, Mark, Picture, draw
+from tui_chat.widgets.chart_picture import ChartSpec, Ghost, Level, Mark, Picture, draw
 from tui_chat.widgets.chart_scale import Series, Smoothed, short_number
 
 SMOOTHINGS = (0.0, 0.9, 0.98)
@@ -124,7 +124,7 @@ class MetricsChart(Widget, can_focus=True):
         self._series: Sequence[Series] = ()
         self._marks: Sequence[Mark] = ()
         self._levels: Sequence[Level] = ()
-        self._ghosts: Sequence[Series] = ()
+        self._ghosts: Sequence[Ghost] = ()
         self._smoothed: dict[int, Smoothed] = {}
         self._picture: Picture | None = None
         self._strips: list[Strip] = []
@@ -134,7 +134,7 @@ class MetricsChart(Widget, can_focus=True):
         series: Sequence[Series],
         marks: Sequence[Mark] = (),
         levels: Sequence[Level] = (),
-        ghosts: Sequence[Series] = (),
+        ghosts: Sequence[Ghost] = (),
     ) -> None:
         """Draw these series; call again when points were added to them."""
         self._series, self._marks, self._levels, self._ghosts = series, marks, levels, ghosts

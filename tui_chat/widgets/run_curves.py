@@ -17,10 +17,12 @@ from textual.content import Content
 from textual.widgets import Static
 
 from trainers.floors import Floors
+from trainers.run_comparison import have_one_unit
 from trainers.run_directory import CheckpointInfo
 from trainers.verdict import Circumstances, Curves, Verdict, verdict_of
 from tui_chat.run_watch import RunHistory, WatchedRun
-from tui_chat.widgets.chart_picture import Level, Mark
+from tui_chat.text import one_line
+from tui_chat.widgets.chart_picture import Ghost, Level, Mark
 from tui_chat.widgets.chart_scale import Series, short_number
 from tui_chat.widgets.metrics_chart import MetricsChart
 
@@ -58,6 +60,7 @@ class RunCurves(Vertical):
         self._marks: list[Mark] = []
         self._floors: Floors | None = None
         self._view = 0
+        self._ghosts: Sequence[tuple[int, RunHistory]] = ()
         self.verdict: Verdict | None = None
 
     def compose(self) -> ComposeResult:
@@ -92,6 +95,11 @@ class RunCurves(Vertical):
         self.query_one("#main-chart", MetricsChart).empty_text = empty_text
         self._draw()
 
+    def show_ghosts(self, ghosts: Sequence[tuple[int, RunHistory]]) -> None:
+        """Draw these runs behind the one on show: (number of the colour, history)."""
+        self._ghosts = ghosts
+        self._draw()
+
     def _show_verdict(self) -> None:
         line = self.query_one("#verdict", Static)
         line.display = self.verdict is not None
@@ -101,10 +109,14 @@ class RunCurves(Vertical):
     def _draw(self) -> None:
         series = self._history.series if self._history else {}
         title, names = VIEWS[self._view]
+        units = [_bits_per_nat(one) for one in (series, *(past.series for _, past in self._ghosts))]
+        if title == "Loss" and self._ghosts and not have_one_unit(units):
+            title, names = VIEWS[1]  # tokens of another length: losses per token tell nothing
         chart = self.query_one("#main-chart", MetricsChart)
         chart.title, chart.is_from_zero = title, names[0] in _FROM_ZERO
         shown = [series[name] for name in names if name in series]
-        chart.show(shown, self._marks, levels=_levels(names[-1], series, self._floors))
+        levels = _levels(names[-1], series, self._floors)
+        chart.show(shown, self._marks, levels, _ghosts(names, self._ghosts))
         for name in _SMALL:
             self.query_one(f"#small-{name}", MetricsChart).show([series[name]] if series else [])
 
@@ -163,6 +175,19 @@ def _levels(measure: str, series: dict[str, Series], floors: Floors | None) -> l
     ]
 
 
+def _ghosts(names: tuple[str, ...], histories: Sequence[tuple[int, RunHistory]]) -> list[Ghost]:
+    ghosts = []
+    for colour, history in histories:
+        measured = next((history.series[name] for name in reversed(names) if history.series[name].xs), None)
+        if measured is not None:
+            label = one_line(history.run.name, 24)
+            named = Series(label, measured.is_noisy, measured.xs, measured.ys, measured.holes)
+            ghosts.append(Ghost(named, colour))
+    return ghosts
+
+
 def _bits_per_nat(series: dict[str, Series]) -> float:
+    if not series:
+        return 0.0
     losses, bits = series["val_loss"].ys, series["val_bits_per_byte"].ys
     return bits[-1] / losses[-1] if bits and losses and losses[-1] else 0.0

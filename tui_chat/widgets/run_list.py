@@ -6,16 +6,21 @@ The one rule: the person's choice stays on the same run, wherever new runs push 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui_chat.run_watch import WatchedRun
 from tui_chat.widgets.run_words import list_line, list_lines
+
+# The colours of the ghosts in the charts, in their order.
+MARK_STYLES = ("$text-success", "$text-error", "$text-warning", "$foreground 80%")
 
 
 class RunList(OptionList):
@@ -24,14 +29,22 @@ class RunList(OptionList):
     BINDING_GROUP_TITLE = "List of runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "Next run", show=False, id="runs.next"),
+        Binding("space", "mark", "Mark", id="runs.mark"),
         Binding("k", "cursor_up", "Previous run", show=False, id="runs.previous"),
     ]
-    HELP = "Up and down choose the run to look at."
+    HELP = "Up and down choose the run to look at. Space marks a run: its curve is drawn behind those of the others."
+
+    @dataclass
+    class MarksChanged(Message):
+        """Runs were marked or are no longer; the place in `names` is the colour."""
+
+        names: tuple[str | None, ...]
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id, markup=False, compact=True)
         self._runs: Sequence[WatchedRun] = ()
         self._shown: list[Content] = []
+        self._marks: list[str | None] = [None] * len(MARK_STYLES)  # the place is the colour
 
     @property
     def selected_name(self) -> str | None:
@@ -59,6 +72,25 @@ class RunList(OptionList):
                 self.highlighted = names.index(selected) if selected in names else 0
         self._shown = prompts
 
+    @property
+    def marked(self) -> list[str]:
+        """The names of the marked runs that are there, in the order of the list."""
+        return [watched.run.name for watched in self._runs if watched.run.name in self._marks]
+
+    def action_mark(self) -> None:
+        """Mark the highlighted run, or take its mark away; a fifth takes the first one's place."""
+        name = self.selected_name
+        if name is None:
+            return
+        if name in self._marks:
+            self._marks[self._marks.index(name)] = None
+        elif None in self._marks:
+            self._marks[self._marks.index(None)] = name
+        else:
+            self._marks[0] = name
+        self.show(self._runs)
+        self.post_message(self.MarksChanged(tuple(self._marks)))
+
     def select(self, name: str) -> None:
         """Highlight a run, if it is in the list."""
         names = [watched.run.name for watched in self._runs]
@@ -71,4 +103,7 @@ class RunList(OptionList):
 
     def _prompt(self, watched: WatchedRun) -> Content:
         width = max(20, self.size.width - 2)  # room for the scrollbar
-        return list_line(watched, width) if self.has_class("-one-line") else list_lines(watched, width)
+        name = watched.run.name
+        style = MARK_STYLES[self._marks.index(name)] if name in self._marks else ""
+        shape = list_line if self.has_class("-one-line") else list_lines
+        return shape(watched, width, style)

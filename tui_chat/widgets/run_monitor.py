@@ -48,6 +48,7 @@ class RunMonitor(Vertical):
         self._checkpoints: list[CheckpointInfo] = []
         self._log_shown = 0
         self._floors: Floors | None = None
+        self._ghosts: dict[int, RunHistory] = {}  # number of the colour -> a marked run
         self._has_looked_for_floors = False
 
     def compose(self) -> ComposeResult:
@@ -77,6 +78,7 @@ class RunMonitor(Vertical):
         self.query_one("#checkpoint-list", OptionList).clear_options()
         self._show_configuration(watched.run)
         self._draw_charts()
+        self._draw_ghosts()
         self._read_history(watched.run)
         self.show(watched)
 
@@ -87,8 +89,37 @@ class RunMonitor(Vertical):
             self.history = history
             self._show_changed({"metrics", "samples", "log"})
 
+    @work(exclusive=True, group="ghosts")
+    async def show_ghosts(self, runs: dict[int, RunDirectory]) -> None:
+        """Draw marked runs behind the one on show; their histories are read in the background."""
+        known = {history.run.path: history for history in self._ghosts.values()}
+        ghosts: dict[int, RunHistory] = {}
+        for colour, run in runs.items():
+            is_known = run.path in known
+            ghosts[colour] = known[run.path] if is_known else await asyncio.to_thread(read_history, run)
+        self._ghosts = ghosts
+        self._draw_ghosts()
+
+    def _draw_ghosts(self) -> None:
+        others = [
+            (colour, history)
+            for colour, history in sorted(self._ghosts.items())
+            if self._watched is None or history.run.path != self._watched.run.path
+        ]
+        self.query_one(RunCurves).show_ghosts(others)
+
+    def _catch_up_ghosts(self) -> None:
+        changed = [colour for colour, history in self._ghosts.items() if "metrics" in history.catch_up()]
+        if any(self._ghosts[colour].is_rewritten for colour in changed):
+            runs = {colour: history.run for colour, history in self._ghosts.items()}
+            self._ghosts = {}
+            self.show_ghosts(runs)
+        elif changed:
+            self._draw_ghosts()
+
     def show(self, watched: WatchedRun) -> None:
         """Show the same run as it is now."""
+        self._catch_up_ghosts()
         self._watched = watched
         self.query_one(RunFacts).show(watched)
         if self.history is None:

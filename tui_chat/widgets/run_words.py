@@ -62,22 +62,25 @@ def time_words(watched: WatchedRun) -> str:
     return f"took {quantities.duration(status.seconds_trained)}" if status.seconds_trained else ""
 
 
-def list_lines(watched: WatchedRun, width: int) -> Content:
-    """A run as three lines of a list `width` cells wide."""
+def list_lines(watched: WatchedRun, width: int, mark_style: str = "") -> Content:
+    """A run as three lines of a list `width` cells wide; a marked one has the line of its ghost."""
+    mark = "╍╍ " if mark_style else ""
     status, style = watched.status, state_style(watched)
     state = state_words(watched)
     state = state if len(state) < width // 2 else state[: max(0, width // 2 - 1)] + "…"
-    name = one_line(watched.run.name, max(8, width - len(state) - 4))
+    name = one_line(watched.run.name, max(8, width - len(state) - len(mark) - 4))
     steps = f"{status.step:,}/{status.max_steps:,}"
     bar_width = max(4, width - len(steps) - 3)
     facts = [f"val {quantities.loss(status.val_loss)}"] if status.val_loss is not None else []
     if status.state == "running" and status.tokens_per_second is not None:
         facts.append(quantities.rate(status.tokens_per_second))
     facts.append(time_words(watched))
-    gap = " " * max(1, width - len(name) - len(state) - 2)
+    gap = " " * max(1, width - len(mark) - len(name) - len(state) - 2)
     return Content("\n").join(
         [
-            Content.assemble((f"{state_glyph(watched)} ", style), (name, "bold"), gap, (state, style)),
+            Content.assemble(
+                (f"{state_glyph(watched)} ", style), (mark, mark_style), (name, "bold"), gap, (state, style)
+            ),
             Content.assemble(
                 "  ", bar(watched.share_done, bar_width, style), " ", (steps, "$foreground 70%")
             ),
@@ -86,12 +89,14 @@ def list_lines(watched: WatchedRun, width: int) -> Content:
     )
 
 
-def list_line(watched: WatchedRun, width: int) -> Content:
+def list_line(watched: WatchedRun, width: int, mark_style: str = "") -> Content:
     """A run as one line, with its columns in the same places for every run."""
     status, style = watched.status, state_style(watched)
-    name_width = max(12, width - 60)
+    mark = "╍╍ " if mark_style else ""
+    name_width = max(12, width - 60) - len(mark)
     columns = [
         (f"{state_glyph(watched)} ", style),
+        (mark, mark_style),
         (one_line(watched.run.name, name_width).ljust(name_width), "bold"),
         (f" {state_words(watched)[:9]:<9}", style),
         (f" {status.step:>7,}/{status.max_steps:<7,}"[:17].ljust(17), "$foreground 80%"),
