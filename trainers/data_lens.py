@@ -12,7 +12,7 @@ Torch-free. The one rule: kinds come from the arrays that training reads (`corpo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -317,17 +317,14 @@ class _Lens:
 
     def _warnings(self) -> Iterator[str]:
         context = f"context_length {self._config.context_length:,}"
-        found: tuple[tuple[int, Callable[[str], str]], ...] = (
-            (self._truncated, lambda n: f"{n} rows are longer than {context}; their ends are cut off."),
-            (self._without_target, lambda n: f"{n} rows have no answer within {context}; they are left out."),
-            (self._unknown, lambda n: f"{n} characters are not in the vocabulary."),
-            (
-                self._counts.leaked,
-                lambda n: f"{n} validation rows also train; validation will look too good.",
-            ),
+        found = (
+            (self._truncated, f"Rows cut off at the end, for they are longer than {context}: {{}}."),
+            (self._without_target, f"Rows left out, for no answer begins within {context}: {{}}."),
+            (self._unknown, "Characters outside the vocabulary: {}."),
+            (self._counts.leaked, "Validation rows that also train: {}. Validation will look too good."),
             (
                 self._leaked_lines,
-                lambda n: f"{n} long lines of the validation text also stand in the training text.",
+                "Long lines of the validation text that also stand in the training text: {}.",
             ),
         )
-        yield from (words(f"{count:,}") for count, words in found if count)
+        yield from (words.format(f"{count:,}") for count, words in found if count)

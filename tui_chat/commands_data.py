@@ -1,6 +1,7 @@
 """`tui-chat data`: what a training run would see in a file.
 
-    tui-chat data chats.jsonl --tokenizer builtin --json
+    tui-chat data chats.jsonl --tokenizer builtin --rows 3
+    tui-chat data chats.csv --tokenizer gpt2 --method fine_tuning --context-length 512 --json
 
 The one rule: every line of the file is accounted for: used, or named with the reason why not.
 """
@@ -9,13 +10,33 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import UserError
+
 if TYPE_CHECKING:  # reading the help should not load what reads data
+    from trainers.config import TrainingConfig
+    from trainers.data_lens import LensReport
     from trainers.datasets import DataReport
 
 _REJECTED_SHOWN = 10
+_ROWS_SHOWN = 2
+_OWN_TOKENIZERS = ("char", "bpe", "gpt2")
+_CONTEXT_LENGTHS = {"char": 256, "bpe": 256, "gpt2": 1024}  # where no model says its own
+_COUNTS = (  # of a lens report, in words
+    ("tokens", "tokens"),
+    ("trained_tokens", "learnt"),
+    ("masked_tokens", "only read"),
+    ("cut_tokens", "cut off"),
+    ("padding_tokens", "padding"),
+    ("train_rows", "rows that train"),
+    ("validation_rows", "rows that validate"),
+    ("leaked_rows", "in both"),
+    ("unknown_characters", "unknown characters"),
+)
 
 
 def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -23,71 +44,126 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
     data = subparsers.add_parser("data", help="look at data: format, rows, what cannot be used and why")
     data.add_argument("files", metavar="FILE", nargs="+", help="a file or folder")
     data.add_argument(
-        "--tokenizer", metavar="REF", help="also count tokens, as this model (or gpt2) sees them"
+        "--tokenizer",
+        metavar="REF",
+        help="also show and count tokens, as this model sees them (or gpt2; char, bpe: made of the data)",
     )
+    data.add_argument(
+        "--method", choices=("pretraining", "fine_tuning"), help="default: fine_tuning for conversations"
+    )
+    data.add_argument("--context-length", type=int, default=0, metavar="N", help="default: the model's own")
+    data.add_argument("--rows", type=int, metavar="N", help="rows to show token by token")
     data.add_argument("--json", action="store_true", help="print one JSON object per file")
     data.set_defaults(run=_run_data)
 
 
 def _run_data(options: argparse.Namespace) -> int:
     for file in options.files:
-        show_data(Path(file), options.tokenizer, options.json)
+        _show_data(Path(file), options)
     return 0
 
 
-def show_data(path: Path, tokenizer: str | None, as_json: bool) -> None:
-    """Print what a data set holds.
-
-    Raises:
-        UserError: when it cannot be read at all, or there is no such tokenizer.
-    """
+def _show_data(path: Path, options: argparse.Namespace) -> None:
     from trainers.datasets import inspect
 
-    report = inspect(path)
-    counts = _token_counts(path, tokenizer) if tokenizer else {}
-    if as_json:
-        print(json.dumps(data_facts(path, report, counts), ensure_ascii=False), flush=True)
+    report, lens = inspect(path), None
+    if options.tokenizer:
+        from trainers.data_lens import look_at
+
+        rows = options.rows if options.rows is not None else 0 if options.json else _ROWS_SHOWN
+        lens = look_at(_lens_config(path, report, options), samples=max(0, rows))
+    if options.json:
+        print(json.dumps(data_facts(path, report, lens), ensure_ascii=False), flush=True)
     else:
-        print(_in_words(path, report, counts))
+        print(_in_words(path, report, lens))
 
 
-def data_facts(path: Path, report: DataReport, counts: dict[str, int]) -> dict[str, Any]:
+def _lens_config(path: Path, report: DataReport, options: argparse.Namespace) -> TrainingConfig:
+    """The run that would read this data with this tokenizer."""
+    from engine.model_card import read_model_card
+    from engine.model_library import resolve
+    from trainers.config import TrainingConfig
+
+    reference = options.tokenizer
+    is_own = reference in _OWN_TOKENIZERS
+    length = options.context_length or (
+        _CONTEXT_LENGTHS[reference] if is_own else read_model_card(resolve(reference)).context_length
+    )
+    if length < 2:
+        raise UserError(
+            "--context-length must be at least 2."
+            if options.context_length
+            else f"{reference} does not say how many tokens it sees at once. Add --context-length N."
+        )
+    method = options.method or ("fine_tuning" if report.has_conversations else "pretraining")
+    if method == "fine_tuning" and not report.has_conversations:
+        raise UserError(
+            f"{path}: fine-tuning needs conversations, and this is running text. Use --method pretraining."
+        )
+    named = {"tokenizer": reference} if is_own else {"base_model": reference}
+    facts = {"dataset": str(path), "method": method, "context_length": length, **named}
+    return TrainingConfig.from_dict(facts, "tui-chat data")
+
+
+def data_facts(path: Path, report: DataReport, lens: LensReport | None) -> dict[str, Any]:
     """A data set as `--json` shows it."""
-    return {
+    facts: dict[str, Any] = {
         "file": str(path),
         "format": report.format,
         "rows": report.rows,
-        "rejected": [{"line": line.line, "reason": line.reason} for line in report.rejected],
+        "rejected": [
+            {"line": line.line, "reason": line.reason, **({"file": line.file} if line.file else {})}
+            for line in report.rejected
+        ],
         "rejected_count": report.rejected_count,
         "characters": report.characters,
         **dict.fromkeys(("tokens", "trained_tokens", "masked_tokens", "truncated_rows")),
-        **counts,
         "duplicates": report.duplicates,
         "warnings": list(report.warnings),
     }
+    if lens is not None:
+        facts |= {key: value for key, value in lens.to_dict().items() if key not in ("data", "samples")}
+        facts["samples"] = [row.to_dict() for row in lens.samples]
+    return facts
 
 
-def _token_counts(path: Path, reference: str) -> dict[str, int]:
-    from engine.model_card import read_model_card
-    from engine.model_library import resolve
-    from engine.tokenizers.chat_formats import CHAT, chat_format_of
-    from engine.tokenizers.gpt2 import gpt2_tokenizer
-    from engine.tokenizers.loading import load_tokenizer
-    from trainers.token_counts import count_tokens
-
-    if reference == "gpt2":
-        return count_tokens(path, gpt2_tokenizer(), CHAT, 1024).to_dict()
-    directory = resolve(reference)
-    tokenizer = load_tokenizer(directory)
-    context_length = read_model_card(directory).context_length
-    return count_tokens(path, tokenizer, chat_format_of(directory, tokenizer), context_length).to_dict()
-
-
-def _in_words(path: Path, report: DataReport, counts: dict[str, int]) -> str:
+def _in_words(path: Path, report: DataReport, lens: LensReport | None) -> str:
     from tui_chat.text import one_line  # here: it needs Textual, which `--help` should not wait for
 
-    lines = [f"{path}: {report.format}, {report.rows:,} rows, {report.characters:,} characters"]
-    lines += [f"  {count:,} {name.replace('_', ' ')}" for name, count in counts.items()]
-    lines += [f"  line {bad.line}: {one_line(bad.reason)}" for bad in report.rejected[:_REJECTED_SHOWN]]
-    lines += [f"  {warning}" for warning in report.warnings]
+    head = (
+        f"{one_line(str(path), 400)}: {report.format}, {report.rows:,} rows, {report.characters:,} characters"
+    )
+    lines = [head]
+    if lens is not None:
+        lines += [f"  {words}: {value:,}" for name, words in _COUNTS if (value := getattr(lens, name))]
+    lines += [
+        "  " + one_line(f"{bad.file} line {bad.line}: {bad.reason}".strip())
+        for bad in report.rejected[:_REJECTED_SHOWN]
+    ]
+    lines += [f"  {one_line(warning, 400)}" for warning in (lens or report).warnings]
+    if lens is not None:
+        lines += _lens_lines(lens)
     return "\n".join(lines)
+
+
+def _lens_lines(lens: LensReport) -> list[str]:
+    """What the lens shows: spread, errors, and rows token by token."""
+    from tui_chat import lens_text
+
+    in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    lengths = lens.lengths
+    lines = (
+        [
+            f"  {lens.tokenizer}, format {lens.chat_format}, context {lens.context_length:,}; rows of "
+            f"{lengths.shortest:,} to {lengths.longest:,} tokens, median {lengths.median:,}, 95 % up to {lengths.p95:,}"
+        ]
+        if lengths.longest
+        else [f"  {lens.tokenizer}, context {lens.context_length:,}"]
+    )
+    red = ("\x1b[1;31m", "\x1b[0m") if in_colour else ("", "")
+    lines += [f"  {red[0]}A run could not start: {error}{red[1]}" for error in lens.errors]
+    if lens.samples:
+        lines += ["", f"  {lens_text.legend(in_colour)}"]
+    for row in lens.samples:
+        lines += ["", f"  {lens_text.heading(row)}", lens_text.row_text(row, in_colour)]
+    return lines

@@ -50,7 +50,7 @@ def test_what_is_beyond_the_context_is_shown_as_cut_off_and_told(tmp_path: Path)
     assert "".join(words(row, "trained")) == "Yes, cert"
     assert words(row, "cut") == [*"ainly!", "<|endoftext|>"]
     assert (report.truncated_rows, report.cut_tokens) == (1, 7)
-    assert any("1 rows are longer than context_length 12" in warning for warning in report.warnings)
+    assert any("longer than context_length 12: 1." in warning for warning in report.warnings)
 
 
 def test_the_counts_are_those_of_the_token_files_of_the_run(chats_file: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_repetitions_are_named_and_those_across_the_split_are_told_apart(tmp_pat
     assert (report.duplicates, report.leaked_rows) == (2, 1)
     found = [(one.line, one.first_line, one.is_leak) for one in report.repetitions]
     assert found == [(3, 2, False), (1, 1, True)]
-    assert any("1 validation rows also train" in warning for warning in report.warnings)
+    assert any("Validation rows that also train: 1." in warning for warning in report.warnings)
 
 
 def test_long_lines_that_stand_in_both_texts_are_counted(tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""`tui-chat data`: every line accounted for, and rows as the model will see them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tui_chat import lens_text
+from tui_chat.cli import main
+
+
+def data(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["data", *arguments])
+    printed = capsys.readouterr()
+    return int(ended.value.code or 0), printed.out, printed.err
+
+
+@pytest.fixture
+def chats(tmp_path: Path) -> str:
+    """Three lines: a good one, one that holds controls, a bad one."""
+    path = tmp_path / "chats.jsonl"
+    rows = [{"prompt": "Hi", "completion": "Yes"}, {"prompt": "\x1b[2J\n", "completion": "No"}, {"x": 1}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def test_rows_are_printed_with_brackets_where_there_are_no_colours(
+    capsys: pytest.CaptureFixture[str], chats: str
+) -> None:
+    code, out, _ = data(capsys, chats, "--tokenizer", "char", "--context-length", "12")
+    assert code == 0
+    assert "[learnt] · only read · {cut off} · (padding)" in out
+    assert "<|user|>Hi<|assistant|>[Yes<|endoftext|>] (5 × padding)" in out
+    assert "line 3: unknown fields ('x')" in out
+    assert "\x1b" not in out and "␛[2J⏎\n" in out
+
+
+def test_a_terminal_gets_colours_unless_no_color_is_set(
+    capsys: pytest.CaptureFixture[str], chats: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    _, out, _ = data(capsys, chats, "--tokenizer", "char", "--context-length", "12")
+    assert "\x1b[32mY\x1b[0m" in out or "\x1b[92mY\x1b[0m" in out
+    assert "\x1b[2J" not in out
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = data(capsys, chats, "--tokenizer", "char", "--context-length", "12")
+    assert "\x1b" not in out
+
+
+def test_json_holds_the_contracts_keys_and_the_rows_that_were_asked_for(
+    capsys: pytest.CaptureFixture[str], chats: str
+) -> None:
+    arguments = (chats, "--tokenizer", "char", "--context-length", "6", "--rows", "1", "--json")
+    code, out, _ = data(capsys, *arguments)
+    facts: dict[str, Any] = json.loads(out)
+    assert code == 0 and facts["format"] == "prompt_completion" and facts["rows"] == 2
+    assert facts["rejected"][0]["line"] == 3 and facts["duplicates"] == 0
+    (row,) = facts["samples"]
+    assert row["tokens"][0] == ["<|user|>", "masked"]
+    assert (row["trained"], row["masked"], row["cut"], row["padding"]) == (3, 4, 1, 0)
+    assert facts["truncated_rows"] == 2
+    assert facts["tokens"] == facts["trained_tokens"] + facts["masked_tokens"] + facts["cut_tokens"]
+    assert any("Rows cut off at the end" in warning for warning in facts["warnings"])
+
+
+def test_what_no_run_could_start_with_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"prompt": "A question longer than that", "completion": "Yes"}\n')
+    _, out, _ = data(capsys, str(path), "--tokenizer", "char", "--context-length", "6")
+    assert "A run could not start: No token would be trained on" in out
+
+
+def test_a_method_that_does_not_fit_and_a_context_that_is_none_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, chats: str
+) -> None:
+    (tmp_path / "a.txt").write_text("text\n")
+    arguments = (str(tmp_path / "a.txt"), "--tokenizer", "char", "--method", "fine_tuning")
+    code, _, errors = data(capsys, *arguments)
+    assert code == 1 and "fine-tuning needs conversations" in errors
+    code, _, errors = data(capsys, chats, "--tokenizer", "char", "--context-length", "1")
+    assert code == 1 and "at least 2" in errors
+    code, out, _ = data(capsys, chats, "--tokenizer", "char", "--method", "pretraining", "--rows", "1")
+    assert code == 0 and "[User: Hi⏎\nAssistant: Yes<|endoftext|>]" in out
+
+
+def test_no_colour_runs_over_the_end_of_a_line() -> None:
+    assert lens_text._painted("a\nb\n", "32") == "\x1b[32ma\x1b[0m\n\x1b[32mb\x1b[0m\n"
