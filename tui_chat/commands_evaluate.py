@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # reading the help should not load what evaluates
     from trainers.evaluation import Evaluation, EvaluationProgress, EvaluationRequest, ModelFigures, Reply
 
 _FIGURES = ("loss", "perplexity", "bits_per_byte", "accuracy", "tokens")
+_COLUMNS = ("tokens", "loss", "perplexity", "bits/byte", "accuracy")
+_NAME_WIDTH = 26
 _SPLITS = ("train", "validation", "test", "all")
 
 
@@ -183,8 +185,7 @@ def in_words(evaluation: Evaluation, responses: str | None = None) -> str:
         else f"{evaluation.rows:,} rows of {evaluation.split}"
     )
     lines = [f"{one_line(evaluation.data)}: {count}", ""]
-    tables = [_table(figures) for figures in evaluation.models]
-    lines += [" │ ".join(parts).rstrip() for parts in zip(*tables, strict=True)]
+    lines += _table(*evaluation.models) if len(evaluation.models) == 1 else _comparison(evaluation.models)
     lines.append("")
     for figures in evaluation.models:
         lines += [f"{one_line(figures.model, 60)}: {note}" for note in _notes(figures)]
@@ -204,28 +205,46 @@ def _model_facts(figures: ModelFigures) -> dict[str, Any]:
 
 
 def _table(figures: ModelFigures) -> list[str]:
-    """Lines of equal width."""
+    """One model: a line for each group."""
     from tui_chat.text import one_line
 
-    head = f"{'':<8}{'tokens':>11}{'loss':>9}{'perplexity':>12}{'bits/byte':>11}{'accuracy':>10}"
-    lines = [f"{one_line(figures.model, len(head)):<{len(head)}}", head]
+    lines = [one_line(figures.model), " " * 8 + "".join(f"{name:>12}" for name in _COLUMNS)]
     for group in figures.loss:
-        lines.append(
-            f"{group:<8}{figures.tokens[group]:>11,}{_number(figures.loss[group], 9, '.4f')}"
-            f"{_number(figures.perplexity[group], 12, ',.2f')}{_number(figures.bits_per_byte[group], 11, '.4f')}"
-            f"{_number(figures.accuracy[group], 10, '.1%')}"
-        )
-    lines.append(
-        f"{'padding':<8}{figures.tokens['padding']:>11,}{'  counted, never part of a loss':<{len(head) - 19}}"
-    )
-    return lines
+        lines.append(f"{group:<8}" + "".join(f"{value:>12}" for value in _values(figures, group)))
+    return [*lines, f"padding {figures.tokens['padding']:>12,}  counted, never part of a loss"]
 
 
-def _number(value: float | None, width: int, form: str) -> str:
+def _comparison(models: tuple[ModelFigures, ...]) -> list[str]:
+    """Two models: a column for each."""
+    from tui_chat.text import one_line
+
+    names = [one_line(figures.model[-_NAME_WIDTH:], _NAME_WIDTH) for figures in models]
+    lines = [" " * 20 + "".join(f"{name:>{_NAME_WIDTH + 2}}" for name in names)]
+    for group in models[0].loss:
+        values = [_values(figures, group) for figures in models]
+        for number, (name, *beside) in enumerate(zip(_COLUMNS, *values, strict=True)):
+            columns = "".join(f"{value:>{_NAME_WIDTH + 2}}" for value in beside)
+            lines.append(f"{'' if number else group:<8}{name:<12}{columns}")
+    padding = "".join(f"{figures.tokens['padding']:>{_NAME_WIDTH + 2},}" for figures in models)
+    return [*lines, f"{'padding':<20}{padding}"]
+
+
+def _values(figures: ModelFigures, group: str) -> list[str]:
+    """In the order of `_COLUMNS`."""
+    return [
+        f"{figures.tokens[group]:,}",
+        _number(figures.loss[group], ".4f"),
+        _number(figures.perplexity[group], ",.2f"),
+        _number(figures.bits_per_byte[group], ".4f"),
+        _number(figures.accuracy[group], ".1%"),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
     """Large perplexities would break the columns."""
     if value is None:
-        return f"{'-':>{width}}"
-    return f"{value:>{width}.2e}" if value >= 1e8 else f"{value:>{width}{form}}"
+        return "-"
+    return f"{value:.2e}" if value >= 1e7 else f"{value:{form}}"
 
 
 def _notes(figures: ModelFigures) -> list[str]:

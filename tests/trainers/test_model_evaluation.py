@@ -15,9 +15,14 @@ import torch.nn.functional as F
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.manifest import write_manifest
+from engine.models.checkpoints import load_gpt
+from engine.tokenizers.chat_formats import CHAT
 from engine.tokenizers.loading import load_tokenizer
 from tests.trainers.small_runs import new_run
+from trainers.config import TrainingConfig
+from trainers.corpus_building import build_corpus
 from trainers.evaluation import Evaluation, EvaluationRequest, Reply
+from trainers.methods.evaluation import evaluate, token_sizes
 from trainers.methods.model_evaluation import evaluate_models
 from trainers.run_directory import RunDirectory
 
@@ -105,6 +110,22 @@ def test_answer_prompt_and_all_are_what_transformers_gives(
         assert figures.accuracy[group] == pytest.approx(right / tokens)
         assert figures.tokens[group] == tokens
     assert figures.tokens["padding"] > 0  # rows of three lengths went through together
+
+
+def test_the_validation_split_gives_what_a_fine_tuning_run_measures(
+    tiny_model: Path, chats_file: Path, tmp_path: Path
+) -> None:
+    config = TrainingConfig(dataset=str(chats_file), method="fine_tuning", context_length=128)
+    tokenizer = load_tokenizer(tiny_model)
+    corpus = build_corpus(config, tokenizer, CHAT, tmp_path / "tokens", lambda stage: None)
+    assert corpus.validation is not None
+    device = torch.device("cpu")
+    packed = evaluate(load_gpt(tiny_model), corpus.validation, token_sizes(tokenizer), device)
+    [figures] = evaluated(tiny_model, chats_file, split="validation").models
+    assert packed is not None and figures.tokens["answer"] == packed.tokens
+    assert figures.loss["answer"] == pytest.approx(packed.loss, rel=1e-5)
+    assert figures.accuracy["answer"] == pytest.approx(packed.accuracy)
+    assert figures.bits_per_byte["answer"] == pytest.approx(packed.bits_per_byte, rel=1e-5)
 
 
 def test_a_long_conversation_is_cut_to_the_context_and_counted(llama: Path, chats: Path) -> None:
@@ -221,8 +242,6 @@ def test_unknown_characters_are_counted_and_told(tiny_model: Path, tmp_path: Pat
 
 def run_with(tiny_model: Path, home: Path, data: Path, **changes: object) -> RunDirectory:
     """A finished run on `data` whose only checkpoint is the tiny model."""
-    from trainers.config import TrainingConfig
-
     run = new_run(home / "data" / "runs" / "mine", TrainingConfig(dataset=str(data), **changes))  # type: ignore[arg-type]
     checkpoint = run.path / "checkpoints" / "step_000010"
     shutil.copytree(tiny_model, checkpoint)

@@ -57,9 +57,13 @@ def test_replies_are_saved_beside_what_was_expected_and_two_models_stand_side_by
         *("model", "prompt", "messages", "expected", "response"),
         *("exact_match", "token_f1", "rouge_l", "finish_reason"),
     ]
-    [answers] = [line for line in out.splitlines() if line.startswith("answer")]
-    one, other = answers.split("│")
-    assert one.split()[:2] == other.split()[:2] == ["answer", "9"]
+    lines = out.splitlines()
+    [answers] = [line for line in lines if line.startswith("answer")]
+    assert answers.split() == ["answer", "tokens", "9", "9"]
+    assert [line.split()[0] for line in lines if line.startswith("  ")][1:5] == [
+        *("loss", "perplexity", "bits/byte", "accuracy"),
+    ]
+    assert max(map(len, lines[1:20])) <= 80
     assert "ROUGE-L" in out and "1 lines cannot be used" in out and str(saved) in out
 
 
