@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -139,7 +139,7 @@ class ChatSession:
 
         Cancelling stops the reply and keeps its text.
         """
-        messages, begun = self._asked(), self.messages[-1]
+        messages, begun = self._asked(self.messages[:-1]), self.messages[-1]
         ending = replace(begun, status="stopped")  # unless it ends in another way
         said_by: LoadedModel | None = None  # known once something is said
         pieces: list[str] = []
@@ -172,6 +172,23 @@ class ChatSession:
         questions = [place for place, message in enumerate(self.messages) if message.role == "user"]
         return self.messages[questions[-1] + 1 :] if questions else []
 
+    def last_question(self) -> list[ChatMessage]:
+        """What a model is given for another reply to the last question; empty when there is none."""
+        end = len(self.messages) - len(self.regenerated())
+        return self._asked(self.messages[:end]) if any(m.role == "user" for m in self.messages) else []
+
+    async def take(self, reply: StoredMessage) -> StoredMessage:
+        """Save a reply that was made elsewhere as the next turn.
+
+        Raises:
+            UserError: when it cannot be saved.
+        """
+        assert self.conversation is not None
+        reply = replace(reply, conversation=self.conversation.id)
+        reply = await asyncio.to_thread(self._conversations.add, reply)
+        self.messages.append(reply)
+        return reply
+
     async def forget(self, messages: list[StoredMessage]) -> None:
         """Take turns out of the conversation.
 
@@ -188,12 +205,12 @@ class ChatSession:
         seconds = time.monotonic() - self._began
         return (self.chunks - 1) / seconds if self.chunks > 1 and seconds > 0 else 0.0
 
-    def _asked(self) -> list[ChatMessage]:
-        """What the model is given: every turn that has words, without the reply that is about to begin."""
+    def _asked(self, messages: Sequence[StoredMessage]) -> list[ChatMessage]:
+        """What the model is given: every turn that has words."""
         instructions = (
             [chat.system(self.settings.system_prompt)] if self.settings.system_prompt.strip() else []
         )
-        turns = [ChatMessage(role=m.role, content=m.content) for m in self.messages[:-1] if m.content.strip()]
+        turns = [ChatMessage(role=m.role, content=m.content) for m in messages if m.content.strip()]
         return [*instructions, *turns]
 
     def _count_chunk(self) -> None:

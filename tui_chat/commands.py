@@ -47,6 +47,7 @@ def _app_commands(app: TuiChatApp) -> list[Command]:
         ("Chat", "Back to the conversations", lambda: go_to(app, "chat")),
         ("Training", "Your training runs", lambda: go_to(app, "training")),
         ("New run", "Train or fine-tune a model", lambda: _new_run(app)),
+        ("Evaluate a model", "Loss, bits per byte and accuracy on data; also of two", lambda: _evaluate(app)),
         ("Settings", "Every setting, explained", app.action_settings),
         ("Theme", "Change the colours", app.action_change_theme),
         ("Help", "The keys, and how to get going", app.action_help),
@@ -69,6 +70,11 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
             chat.action_link_panes,
         ),
         ("Close pane", "Close this pane; its conversation stays", chat.action_close_pane),
+        (
+            "Step through checkpoints",
+            "The last question at each checkpoint of this run",
+            chat.action_step_checkpoints,
+        ),
         ("Regenerate reply", "Another reply to the last message", chat.pane.action_regenerate),
         ("Stop reply", "Stop the reply and keep its text", chat.action_stop),
         ("Copy reply", "Send the last reply to the clipboard", chat.action_copy_reply),
@@ -136,6 +142,13 @@ async def _new_run(app: TuiChatApp) -> None:
     await go_to(app, "training")
     if isinstance(app.screen, TrainingScreen):  # else the form is open already
         app.screen.action_new_run()
+
+
+def _evaluate(app: TuiChatApp) -> None:
+    from tui_chat.screens.evaluate import EvaluateScreen  # here: the first paint does not need it
+
+    if not isinstance(app.screen, EvaluateScreen):  # else it is open already
+        app.push_screen(EvaluateScreen(app.chat.pane.settings.model))
 
 
 class PoemAboutProvider(Provider):

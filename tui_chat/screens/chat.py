@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from engine.errors import UserError
+from engine.model_library import run_of
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.config_schema import AppConfig
@@ -59,6 +60,7 @@ class ChatScreen(Screen[None]):
         *[_key(f"alt+{n}", f"pane({n})", f"Pane {n}", f"pane_{n}", show=False) for n in range(1, 5)],
         _key("f4,alt+a", "link_panes", "Send to all panes", "link_panes", "One message for all", show=False),
         _key("escape", "stop", "Stop all", "stop_all", "Stop the replies of all panes"),
+        _key("f5,alt+s", "step_checkpoints", "Ask other checkpoints", "checkpoints", show=False),
         _key("ctrl+b", "toggle_list", "Chats", "list", "Show or hide the conversations"),
         _key("ctrl+f", "search", "Search", "search", "Search all messages", priority=True, show=False),
         _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
@@ -250,6 +252,8 @@ class ChatScreen(Screen[None]):
         await asyncio.gather(*(pane.stop() for pane in self._stoppable))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "step_checkpoints":  # a key that does nothing is not shown
+            return run_of(self.pane.settings.model) is not None
         return bool(self.pane.linked and self._stoppable) if action == "stop" else True
 
     def action_pane(self, number: int) -> None:
@@ -274,6 +278,28 @@ class ChatScreen(Screen[None]):
         settings = await self.app.push_screen_wait(PaneSettings(pane.settings, pane.model_name))
         if settings is not None:
             await pane.change_settings(settings)
+
+    @work
+    async def action_step_checkpoints(self) -> None:
+        """Ask the last question again at other checkpoints of the run."""
+        from tui_chat.screens import checkpoint_steps  # here: not needed for the first paint
+
+        pane = self.pane
+        if pane.is_replying:
+            self.notify("The reply is still being written. Escape stops it.", markup=False)
+            return
+        try:
+            question = checkpoint_steps.question_of(pane.session)
+            checkpoints = await asyncio.to_thread(checkpoint_steps.kept_checkpoints, question.run)
+        except UserError as error:
+            self.notify(str(error), markup=False)
+            return
+        engine = self._engines.engine_for(pane.settings.model)
+        taken = await self.app.push_screen_wait(
+            checkpoint_steps.CheckpointSteps(question, checkpoints, engine)
+        )
+        if taken is not None:
+            pane.take(taken)
 
     async def action_copy_reply(self) -> None:
         await self.pane.transcript.copy_last_reply(code_only=False)

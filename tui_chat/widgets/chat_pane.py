@@ -274,6 +274,16 @@ class ChatPane(Vertical):
         await whole(self._take_back(replaced))
         await self._reply_once()
 
+    def take(self, reply: StoredMessage) -> None:
+        """Put a reply in the place of the one to the last question."""
+        if not self.is_replying:
+            self._begin(whole(self._replace_reply(reply)))
+
+    async def _replace_reply(self, reply: StoredMessage) -> None:
+        replaced = self.session.regenerated()
+        await self.transcript.add(await self.session.take(reply))
+        await self._take_back(replaced)
+
     async def _take_back(self, replaced: list[StoredMessage]) -> None:
         await self.session.forget(replaced)
         await self.transcript.remove_views(replaced)
