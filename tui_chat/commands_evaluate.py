@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # reading the help should not load what evaluates
 
 _FIGURES = ("loss", "perplexity", "bits_per_byte", "accuracy", "tokens")
 _COLUMNS = ("tokens", "loss", "perplexity", "bits/byte", "accuracy")
-_NAME_WIDTH = 26
+_NAME_WIDTH = 22  # so that two models fit into a dialog on 80 cells
 _SPLITS = ("train", "validation", "test", "all")
 
 
