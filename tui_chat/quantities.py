@@ -58,6 +58,16 @@ def rate(per_second: float | None) -> str:
     return f"{per_second:.3g}/s"
 
 
+def operations(per_second: float | None) -> str:
+    """Arithmetic per second: 26 GFLOP/s, 412 TFLOP/s."""
+    if per_second is None or not math.isfinite(per_second):
+        return NOTHING
+    for unit, name in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if per_second >= unit:
+            return f"{per_second / unit:.3g} {name}FLOP/s"
+    return f"{per_second:.3g} FLOP/s"
+
+
 def loss(value: float | None) -> str:
     """A loss with the four decimals that runs are compared by."""
     return f"{value:.4f}" if value is not None and math.isfinite(value) else NOTHING

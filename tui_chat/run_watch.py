@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
+from trainers.config import TrainingConfig
 from trainers.run_directory import MetricsRow, RunDirectory, RunStatus, SampleRow, list_runs
 from tui_chat.widgets.chart_scale import Series
 
@@ -115,7 +116,7 @@ class RunHistory:
     samples: list[SampleRow] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)  # (step, what was odd)
     log: str = ""
-    tokens_per_step: int = 0  # of a pretraining run
+    config: TrainingConfig | None = None  # None when it cannot be read
     is_rewritten: bool = False  # the files went back in time (a resume): read the history anew
     _metrics_offset: int = 0
     _samples_offset: int = 0
@@ -139,7 +140,14 @@ class RunHistory:
 
     def passes(self, status: RunStatus) -> float:
         """How often the run has read its training text; 0 when that is not known."""
-        return status.step * self.tokens_per_step / status.train_tokens if status.train_tokens else 0.0
+        config = self.config
+        if config is None or config.method != "pretraining" or not status.train_tokens:
+            return 0.0
+        return status.step * config.batch_size * config.context_length / status.train_tokens
+
+    def latest(self, name: str) -> float | None:
+        """The newest value of a measure."""
+        return self.series[name].ys[-1] if self.series[name].ys else None
 
     @property
     def steps_without_loss(self) -> list[float]:
@@ -195,8 +203,6 @@ def read_history(run: RunDirectory) -> RunHistory:
     """Everything a run has written; a second for a hundred thousand rows."""
     history = RunHistory(run)
     with contextlib.suppress(UserError):  # the monitor tells of it where it shows the configuration
-        config = run.config()
-        if config.method == "pretraining":
-            history.tokens_per_step = config.batch_size * config.context_length
+        history.config = run.config()
     history.catch_up()
     return history

@@ -13,8 +13,10 @@ from tests.tui_chat.fake_run import FakeRun
 from trainers import launcher
 from trainers.run_directory import RunDirectory
 from tui_chat.run_watch import RunWatch, read_history
+from tui_chat.screens.explain_numbers import ExplainNumbers
 from tui_chat.screens.question import Question
 from tui_chat.screens.training import TrainingScreen
+from tui_chat.widgets import run_monitor
 from tui_chat.widgets.metrics_chart import MetricsChart
 from tui_chat.widgets.run_facts import RunFacts
 from tui_chat.widgets.run_list import RunList
@@ -425,3 +427,38 @@ async def test_a_single_run_has_nothing_to_be_compared_with():
         await settle(pilot)
         await pilot.press("a")
         assert isinstance(pilot.app.screen, TrainingScreen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_question_mark_explains_every_figure_with_its_value(size: tuple[int, int]):
+    FakeRun(runs_path(), "shakespeare").train_until(1000)
+    async with TrainingApp().run_test(size=size) as pilot:
+        await settle(pilot)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert isinstance(pilot.app.screen, ExplainNumbers)
+        words = "\n".join(str(part.render()) for part in pilot.app.screen.query(Static))
+        for what in (
+            "loss  1.4865",
+            "perplexity  4.",
+            "gradient norm  0.",
+            "learning rate  ",
+            "GFLOP/s",
+            "bits per byte",
+        ):
+            assert what in words
+        assert "share of peak  –" in words  # a processor has no peak that is known
+        assert "training tokens  1,003,854" in words
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, TrainingScreen)
+
+
+async def test_on_a_known_card_the_share_of_its_peak_is_a_figure(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(run_monitor, "card_name", lambda: "NVIDIA H200")
+    fake = FakeRun(runs_path(), "large")
+    fake.train_until(100)
+    card = {"device": "cuda", "precision": "bfloat16", "num_parameters": 124_000_000}
+    fake.status(state="running", step=100, tokens_per_second=5e5, **card)
+    async with TrainingApp().run_test(size=(200, 60)) as pilot:
+        screen = await settle(pilot)
+        assert "of peak" in text_of(screen, "#facts") and "38%" in text_of(screen, "#facts")

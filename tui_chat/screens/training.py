@@ -57,7 +57,8 @@ class TrainingScreen(Screen[None]):
         Binding("r", "resume", "Resume", id="training.resume"),
         Binding("s", "stop", "Stop", id="training.stop"),
         Binding("w", "save", "Save a checkpoint now", show=False, id="training.save"),
-        Binding("d,delete", "delete", "Delete", id="training.delete"),
+        Binding("d,delete", "delete", "Delete", show=False, id="training.delete"),
+        Binding("question_mark", "explain", "Explain", id="training.explain", key_display="?"),
         Binding("a", "compare", "Compare", show=False, id="training.compare"),
         Binding("v", "next_view", "Curve", id="training.view"),
         *(
@@ -174,7 +175,7 @@ class TrainingScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done with the chosen run is in the footer."""
-        if action in ("next_view", "tab", "compare"):
+        if action in ("next_view", "tab", "compare", "explain"):
             return bool(self._runs)
         if action in ("chat", "chat_best", "pause", "resume", "save", "stop", "delete"):
             return self.chosen is not None and self._is_possible(action, self.chosen)
@@ -213,6 +214,11 @@ class TrainingScreen(Screen[None]):
             self.app.push_screen(CompareRuns(compare(runs)))
         except UserError as error:
             self._say(str(error), "error")
+
+    def action_explain(self) -> None:
+        """What the figures mean, in plain words."""
+        if explanation := self.query_one(RunMonitor).explanation():
+            self.app.push_screen(explanation)
 
     @on(RunMonitor.CheckpointChosen)
     async def chat_with_checkpoint(self, event: RunMonitor.CheckpointChosen) -> None:

@@ -28,24 +28,31 @@ class RunFacts(Static):
         super().__init__(id=id, markup=False)
         self._watched: WatchedRun | None = None
         self._shown: Content | None = None
+        self._share_of_peak = ""
 
-    def show(self, watched: WatchedRun | None) -> None:
-        """Show a run as it is now."""
-        self._watched = watched
+    def show(self, watched: WatchedRun | None, share_of_peak: str = "") -> None:
+        """Show a run as it is now; `share_of_peak` in words, where it is known."""
+        self._watched, self._share_of_peak = watched, share_of_peak
         width = max(20, self.content_region.width)
-        shown = _all_words(watched, width, self.has_class("-inline")) if watched else Content("")
+        shown = (
+            _all_words(watched, share_of_peak, width, self.has_class("-inline")) if watched else Content("")
+        )
         if shown != self._shown:
             self._shown = shown
             self.update(shown)
 
     def on_resize(self, event: events.Resize) -> None:
         """A new width is a new arrangement."""
-        self.show(self._watched)
+        self.show(self._watched, self._share_of_peak)
 
 
-def _all_words(watched: WatchedRun, width: int, is_inline: bool) -> Content:
+def _all_words(watched: WatchedRun, share_of_peak: str, width: int, is_inline: bool) -> Content:
     lines = [_head(watched, width), bar(watched.share_done, width, state_style(watched))]
-    lines += _pairs(watched, width) if is_inline else _tiles(watched, width)
+    lines += (
+        _pairs(facts(watched, share_of_peak), width)
+        if is_inline
+        else _tiles(facts(watched, share_of_peak), width)
+    )
     if watched.status.error:
         lines.append(Content.styled(one_line(watched.status.error, 3 * width), "$text-error"))
     return Content("\n").join(lines)
@@ -65,9 +72,8 @@ def _head(watched: WatchedRun, width: int) -> Content:
     return Content.assemble((left, f"bold {state_style(watched)}"), "  ", (name, "bold"), gap, right)
 
 
-def _tiles(watched: WatchedRun, width: int) -> list[Content]:
+def _tiles(tiles: list[tuple[str, str]], width: int) -> list[Content]:
     """Two lines a row of tiles: what, and below it how much. As few rows as the widest entries allow."""
-    tiles = facts(watched)
     for rows in range(1, len(tiles) + 1):
         per_row = -(-len(tiles) // rows)
         columns = [
@@ -86,11 +92,11 @@ def _tiles(watched: WatchedRun, width: int) -> list[Content]:
     return lines
 
 
-def _pairs(watched: WatchedRun, width: int) -> list[Content]:
+def _pairs(pairs: list[tuple[str, str]], width: int) -> list[Content]:
     """As many (what value) pairs as fit into two lines."""
     lines: list[list[tuple[str, str]]] = [[]]
     used = 0
-    for what, value in facts(watched):
+    for what, value in pairs:
         if value == quantities.NOTHING:
             continue
         needed = len(what) + len(value) + 3

@@ -19,10 +19,12 @@ from textual.widgets import Log, OptionList, Static, TabbedContent, TabPane
 from textual.widgets.option_list import Option
 
 from engine.errors import UserError
+from trainers.compute import card_name, operations_per_second, share_of_peak
 from trainers.floors import Floors, can_count, read_floors, start_counting
 from trainers.run_directory import CheckpointInfo, RunDirectory
 from tui_chat import quantities
 from tui_chat.run_watch import RunHistory, WatchedRun, read_history
+from tui_chat.screens.explain_numbers import ExplainNumbers, values_of
 from tui_chat.text import plain, visible
 from tui_chat.widgets.run_curves import RunCurves
 from tui_chat.widgets.run_facts import RunFacts
@@ -50,6 +52,7 @@ class RunMonitor(Vertical):
         self._floors: Floors | None = None
         self._ghosts: dict[int, RunHistory] = {}  # number of the colour -> a marked run
         self._has_looked_for_floors = False
+        self._card = card_name()
 
     def compose(self) -> ComposeResult:
         """Figures above, tabs below."""
@@ -121,7 +124,7 @@ class RunMonitor(Vertical):
         """Show the same run as it is now."""
         self._catch_up_ghosts()
         self._watched = watched
-        self.query_one(RunFacts).show(watched)
+        self.query_one(RunFacts).show(watched, self._compute()[1])
         if self.history is None:
             return
         changed = self.history.catch_up()
@@ -132,6 +135,25 @@ class RunMonitor(Vertical):
             self._read_history(watched.run)
         else:
             self._show_changed(changed)
+
+    def _compute(self) -> tuple[str, str]:
+        """Arithmetic per second and its share of the card's peak, in words; empty where not known."""
+        config = self.history.config if self.history else None
+        if config is None or self._watched is None:
+            return "", ""
+        status = self._watched.status
+        speed = operations_per_second(config, status)
+        share = share_of_peak(speed, status, self._card)
+        return quantities.operations(speed) if speed else "", f"{share:.0%}" if share else ""
+
+    def explanation(self) -> ExplainNumbers | None:
+        """The screen that explains the figures of the run on show."""
+        if self._watched is None:
+            return None
+        names = ("val_accuracy", "gradient_norm")
+        latest = {name: self.history.latest(name) if self.history else None for name in names}
+        values = values_of(self._watched.status, latest, *self._compute())
+        return ExplainNumbers(values, self.query_one(RunCurves).verdict)
 
     def _show_changed(self, changed: set[str]) -> None:
         if self._show_checkpoints() or "metrics" in changed:

@@ -110,7 +110,7 @@ def list_line(watched: WatchedRun, width: int, mark_style: str = "") -> Content:
     return Content.assemble(*columns)
 
 
-def facts(watched: WatchedRun) -> list[tuple[str, str]]:
+def facts(watched: WatchedRun, share_of_peak: str = "") -> list[tuple[str, str]]:
     """(what, value) of everything measured about a run, the most important first."""
     status = watched.status
     best = (
@@ -132,6 +132,7 @@ def facts(watched: WatchedRun) -> list[tuple[str, str]]:
         ("memory", quantities.byte_count(status.memory_bytes)),
         ("parameters", quantities.count(status.num_parameters or None)),
         ("training tokens", tokens),
+        *([("of peak", share_of_peak)] if share_of_peak else []),
         ("device", visible(device) or quantities.NOTHING),
     ]
 
