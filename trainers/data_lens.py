@@ -148,7 +148,7 @@ class _Lens:
         self._truncated = self._without_target = self._unknown = 0
         self._unknown_characters: set[str] = set()
         self._packed: list[int] = []  # lengths of the training conversations
-        self._complete = self._endless = self._trained_padding = 0
+        self._checked = self._endless = self._trained_padding = 0
         self._ends = end_ids(tokenizer, chat_format)
         self._leaked_lines = 0
 
@@ -181,17 +181,14 @@ class _Lens:
         if not mask[1:].any():
             self._without_target += 1  # training leaves it out
         else:
-            self._check_targets(targets, len(ids), is_cut=len(whole.ids) > width)
+            # Padding must not be a target; the token that ends a reply must be one, if nothing is cut off.
+            self._trained_padding += int((targets[len(ids) - 1 :] != IGNORED).sum())
+            learnt = whole.ids[1:][whole.mask[1:] > 0] if len(whole.ids) > width else targets
+            self._checked += 1
+            self._endless += not np.isin(learnt, list(self._ends)).any()
             if split == "train":
                 self._packed.append(len(ids))
         self._add(row, split, whole.ids, np.concatenate([[IGNORED], targets])[: len(ids)], width)
-
-    def _check_targets(self, targets: Ids, length: int, is_cut: bool) -> None:
-        """Padding must not be a target; the token that ends a reply must be one."""
-        self._trained_padding += int((targets[length - 1 :] != IGNORED).sum())
-        if not is_cut:
-            self._complete += 1
-            self._endless += not np.isin(targets, list(self._ends)).any()
 
     def _add(self, row: DataRow, split: Split, ids: Ids, targets: Ids, width: int) -> None:
         """Count a row of which `targets` are seen: IGNORED where no loss is taken."""
@@ -305,7 +302,7 @@ class _Lens:
             )
         if self._endless:
             yield (
-                f"In {self._endless:,} of {self._complete:,} rows the end-of-text is never a target: the model "
+                f"In {self._endless:,} of {self._checked:,} rows the end-of-text is never a target: the model "
                 f"would never learn to stop. The chat format '{self._format.name}' has no end after a reply; choose "
                 "another, such as chat."
             )

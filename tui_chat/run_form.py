@@ -204,14 +204,23 @@ def check_data(typed: str) -> CheckedData:
     Raises:
         UserError: when it cannot be used at all.
     """
-    path, limit = typed_path(typed), 0
+    path = typed_path(typed)
     try:
-        if path.is_file() and path.stat().st_size > _LARGE_FILE:
-            limit = _MILLIONS_OF_LARGE if is_plain_text(path) else _ROWS_OF_LARGE
-        report = inspect(path, limit)
+        report = inspect(path, look_limit(path))
         return CheckedData(report, len(set(next(read_text_chunks(path), ""))))
     except OSError as error:  # not allowed, too long for a name, gone meanwhile
         raise UserError(f"{one_line(typed)}: cannot be read ({error.strerror}).") from None
+
+
+def look_limit(path: Path) -> int:
+    """How much of a very large file is looked at (rows, or millions of characters of text); 0 = all.
+
+    Raises:
+        UserError, OSError: when it cannot be read.
+    """
+    if not path.is_file() or path.stat().st_size <= _LARGE_FILE:
+        return 0
+    return _MILLIONS_OF_LARGE if is_plain_text(path) else _ROWS_OF_LARGE
 
 
 def data_problem(config: TrainingConfig, report: DataReport) -> str:
@@ -221,6 +230,22 @@ def data_problem(config: TrainingConfig, report: DataReport) -> str:
     if config.method != "pretraining" and not report.has_conversations:
         return "This recipe needs conversations, and this is running text. Choose a pretraining recipe."
     return ""
+
+
+def what_is_missing(
+    config: TrainingConfig | None, problems: Mapping[str, str], name: str, data: CheckedData | None
+) -> tuple[str, bool]:
+    """What to do before the run can start, and whether something is wrong; empty when it can."""
+    if problems:
+        return problems.get("") or "Some settings are not right yet.", True
+    if name:
+        return "The name is not right yet.", True
+    if data is None:
+        return "Choose what to learn from.", False
+    if config is None:
+        return "", False
+    problem = data_problem(config, data.report)
+    return problem or data_hint(config, data.report), bool(problem)
 
 
 def data_hint(config: TrainingConfig, report: DataReport) -> str:

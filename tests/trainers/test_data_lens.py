@@ -93,6 +93,13 @@ def test_a_masked_end_of_text_is_a_red_line_and_no_run_starts(tmp_path: Path) ->
     assert not (tmp_path / "runs" / "never").exists()
 
 
+def test_a_reply_whose_end_is_cut_off_does_not_hide_that_it_has_none(tmp_path: Path) -> None:
+    config = config_of(tmp_path / "a.jsonl", chat("Hi", "Yes, certainly!"))
+    assert problems(look_at(config)) == ()
+    (problem,) = problems(look_at(config.with_changes("test", chat_format="completion")))
+    assert "never a target" in problem
+
+
 def test_a_run_in_which_no_answer_fits_the_context_does_not_start(tmp_path: Path) -> None:
     config = config_of(tmp_path / "a.jsonl", chat("A very long question indeed?", "Yes"))
     report = look_at(config)

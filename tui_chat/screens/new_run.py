@@ -29,6 +29,7 @@ from trainers.estimates import Speed, speeds_of
 from trainers.run_directory import list_runs
 from tui_chat import run_form
 from tui_chat.run_form import BaseModel, CheckedData, Recipe
+from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.text import one_line, plain, visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataTree, PathSuggester
@@ -44,10 +45,11 @@ class NewRunScreen(Screen[str | None]):
 
     CSS_PATH = "new_run.tcss"
     BINDING_GROUP_TITLE = "New run"
-    HELP = "Choose data and a recipe; the fields are filled from the recipe. Ctrl+S starts."
+    HELP = "Choose data and a recipe; the fields are filled from the recipe. Ctrl+L shows the data, Ctrl+S starts."
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", id="new_run.start", priority=True),
+        Binding("ctrl+l", "see_data", "See the data", id="new_run.lens", priority=True),
         Binding("escape", "cancel", "Back", id="new_run.cancel"),
         Binding("down", "app.focus_next", "Next field", show=False, id="new_run.next"),
         Binding("up", "app.focus_previous", "Previous field", show=False, id="new_run.previous"),
@@ -64,6 +66,7 @@ class NewRunScreen(Screen[str | None]):
         self._speeds: list[Speed] = []
         self._taken: list[str] = []
         self._is_starting = False
+        self._config: TrainingConfig | None = None  # what was typed, if it is right
 
     def compose(self) -> ComposeResult:
         """Data on the left, the recipe and its settings on the right; below each other where it is narrow."""
@@ -253,7 +256,9 @@ class NewRunScreen(Screen[str | None]):
         if config is not None:
             device = str(self.query_one("#device", Select).value)
             config = config.with_changes("device", device=device, dataset=self._dataset())
-        self._say_what_is_missing(config, problems, name_problem)
+        words, is_problem = run_form.what_is_missing(config, problems, name_problem, self._data)
+        self._say(words or _READY, is_problem)
+        self._config = config
         self._show_estimate(config)
         return config if not name_problem else None
 
@@ -264,22 +269,6 @@ class NewRunScreen(Screen[str | None]):
         note = self.query_one(f"#note-{name}", Static)
         note.update(plain(one_line(text, 160)))
         note.set_class(is_problem, "-problem")
-
-    def _say_what_is_missing(
-        self, config: TrainingConfig | None, problems: dict[str, str], name: str
-    ) -> None:
-        words, is_problem = "", True
-        if problems:
-            words = problems.get("") or "Some settings are not right yet."
-        elif name:
-            words = "The name is not right yet."
-        elif self._data is None:
-            words, is_problem = "Choose what to learn from.", False
-        elif config is not None:
-            words = run_form.data_problem(config, self._data.report)
-            if not words:
-                words, is_problem = run_form.data_hint(config, self._data.report) or _READY, False
-        self._say(words, is_problem)
 
     def _say(self, words: str, is_problem: bool = True) -> None:
         line = self.query_one("#start-problem", Static)
@@ -295,6 +284,15 @@ class NewRunScreen(Screen[str | None]):
         lines = run_form.expectations(config, self._data, self._base, self._speeds)
         words = [Content.assemble((f"{what:<16}", "$foreground 60%"), visible(how)) for what, how in lines]
         box.update(Content("\n").join(words))
+
+    def action_see_data(self) -> None:
+        """Show the data as the model will see it."""
+        (self.focused or self).call_later(self._see_data)
+
+    def _see_data(self) -> None:
+        self._check()
+        if self._config and self._data and not run_form.data_problem(self._config, self._data.report):
+            self.app.push_screen(DataLensScreen(self._config))
 
     # ---- the end
 
