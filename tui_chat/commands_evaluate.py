@@ -99,6 +99,8 @@ def request_of(options: argparse.Namespace) -> EvaluationRequest:
     from engine.generation import GenerationSettings
     from trainers.evaluation import EvaluationRequest
 
+    if not options.data.strip():
+        raise UserError("No data is named. Give a file or folder of text or conversations.")
     names = ("max_new_tokens", "temperature", "seed")
     wishes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     if wishes and options.responses is None:

@@ -93,6 +93,13 @@ def test_a_flag_that_does_not_fit_is_told_at_once(
     assert code == 1 and message in errors and errors.count("\n") == 1
 
 
+def test_no_data_is_not_the_folder_one_stands_in(
+    capsys: pytest.CaptureFixture[str], tiny_model: Path
+) -> None:
+    code, _, errors = command(capsys, tiny_model, " ")
+    assert code == 1 and "No data is named" in errors
+
+
 def test_a_model_that_is_not_there_is_told_by_the_child(
     capsys: pytest.CaptureFixture[str], chats: Path
 ) -> None:
