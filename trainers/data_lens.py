@@ -206,6 +206,7 @@ class _Lens:
                     masked=len(targets) - trained,
                     cut=cut,
                     padding=padding,
+                    file=row.file,
                     split=split,
                 )
             )

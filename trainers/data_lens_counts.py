@@ -17,7 +17,7 @@ from trainers.datasets import read_text_chunks
 from trainers.row_formats import DataRow
 
 _REPETITIONS_KEPT = 200  # all are counted
-_ROWS_TRACKED = 2_000_000
+_ROWS_TRACKED = 500_000  # about 100 MB
 _PREVIEW_CHARACTERS = 200
 _LONG_LINE = 40  # characters; shorter ones are said again in any text
 
@@ -38,6 +38,8 @@ class Repetition(Record):
     first_line: int
     preview: str
     is_leak: bool  # one of the two trains, the other validates
+    file: str = ""  # when the data set is a folder
+    first_file: str = ""
 
 
 class RowCounts:
@@ -48,7 +50,7 @@ class RowCounts:
         self.duplicates = 0
         self.leaked = 0
         self.repetitions: list[Repetition] = []
-        self._first: dict[bytes, tuple[int, Split]] = {}
+        self._first: dict[bytes, tuple[int, Split, str]] = {}
         self._lengths = array("L")
 
     def add(self, row: DataRow, text: str, split: Split, length: int) -> None:
@@ -59,7 +61,7 @@ class RowCounts:
         first = self._first.get(digest)
         if first is None:
             if len(self._first) < _ROWS_TRACKED:
-                self._first[digest] = row.line, split
+                self._first[digest] = row.line, split, row.file
             return
         is_leak = first[1] != split
         self.duplicates += 1
@@ -67,7 +69,14 @@ class RowCounts:
         if len(self.repetitions) < _REPETITIONS_KEPT:
             preview = text[:_PREVIEW_CHARACTERS]
             self.repetitions.append(
-                Repetition(line=row.line, first_line=first[0], preview=preview, is_leak=is_leak)
+                Repetition(
+                    line=row.line,
+                    first_line=first[0],
+                    preview=preview,
+                    is_leak=is_leak,
+                    file=row.file,
+                    first_file=first[2],
+                )
             )
 
     def lengths(self) -> Lengths:

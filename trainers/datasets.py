@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from engine.chat import ChatMessage
@@ -84,7 +85,10 @@ def is_plain_text(path: Path) -> bool:
 def read_rows(path: Path, reject: Callable[[Path, int, str], None] | None = None) -> Iterator[DataRow]:
     """The usable rows of a data set of rows, file by file."""
     for file in data_files(path):
-        yield from _file_rows(file, _for_file(reject, file))
+        rows = _file_rows(file, _for_file(reject, file))
+        yield from (
+            (replace(row, file=file.relative_to(path).as_posix()) for row in rows) if file != path else rows
+        )
 
 
 def read_conversations(path: Path) -> Iterator[tuple[ChatMessage, ...]]:

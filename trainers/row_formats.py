@@ -53,6 +53,7 @@ class DataRow:
     format: str
     messages: tuple[ChatMessage, ...] = ()
     text: str = ""
+    file: str = ""  # when the data set is a folder
 
     def as_text(self) -> str:
         """The row as running text; a conversation becomes "User: ..." and "Assistant: ..." paragraphs."""

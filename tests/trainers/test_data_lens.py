@@ -119,6 +119,16 @@ def test_repetitions_are_named_and_those_across_the_split_are_told_apart(tmp_pat
     assert any("Validation rows that also train: 1." in warning for warning in report.warnings)
 
 
+def test_rows_of_a_folder_are_named_with_their_files(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    config_of(folder / "a.jsonl", chat("Hi", "Yes"))
+    config = config_of(folder / "b.jsonl", chat("Hi", "Yes"))
+    report = look_at(config.with_changes("test", dataset=str(folder)))
+    assert [(row.file, row.line) for row in report.samples] == [("a.jsonl", 1), ("b.jsonl", 1)]
+    assert [(one.file, one.first_file) for one in report.repetitions] == [("b.jsonl", "a.jsonl")]
+
+
 def test_long_lines_that_stand_in_both_texts_are_counted(tmp_path: Path) -> None:
     shared = "This is a line that is long enough to be nobody's chance repetition.\n"
     (tmp_path / "a.txt").write_text("one\n" * 20 + shared)

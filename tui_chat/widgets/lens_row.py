@@ -90,15 +90,16 @@ def row_heading(row: LensRow, number: int, report: LensReport) -> Content:
     )
 
 
+def _place(file: str, line: int) -> str:
+    return f"{one_line(file, 40)} line {line:,}".strip()
+
+
 def rejected_words(lines: tuple[RejectedLine, ...], count: int) -> Content:
     """Lines that cannot be used, each with its reason."""
     if not lines:
         return Content.styled("Every line can be used.", "$text-success")
     found = [
-        Content.assemble(
-            (one_line(f"{bad.file} line {bad.line:,}".strip(), 60), "bold"), f"  {one_line(bad.reason)}"
-        )
-        for bad in lines
+        Content.assemble((_place(bad.file, bad.line), "bold"), f"  {one_line(bad.reason)}") for bad in lines
     ]
     if count > len(lines):
         found.append(Content.styled(f"... and {count - len(lines):,} more", "$foreground 60%"))
@@ -114,8 +115,11 @@ def repetition_words(repetitions: tuple[Repetition, ...], count: int) -> Content
         words = "trains and validates" if one.is_leak else "repeats"
         found.append(
             Content.assemble(
-                (f"line {one.line:,} ", "bold"),
-                (f"{words} line {one.first_line:,}  ", "$text-error" if one.is_leak else "$foreground 60%"),
+                (f"{_place(one.file, one.line)} ", "bold"),
+                (
+                    f"{words} {_place(one.first_file, one.first_line)}  ",
+                    "$text-error" if one.is_leak else "$foreground 60%",
+                ),
                 one_line(one.preview, 120),
             )
         )
