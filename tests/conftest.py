@@ -49,6 +49,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             vocab_size=tokenizer.vocab_size, context_length=128, embedding_size=32, num_layers=2, num_heads=2
         )
     )
+    with torch.no_grad():  # random, but never a special token: replies are as long as they are asked to be
+        gpt.ln_f.bias.fill_(1.0)
+        gpt.wte.weight[list(tokenizer.special_tokens.values())] = -1.0
     save_gpt(gpt, directory, tokenizer.end_of_text)
     tokenizer.save(directory)
     save_chat_format(directory, CHAT)
