@@ -77,7 +77,7 @@ class NewRunScreen(Screen[str | None]):
                 with Horizontal(classes="field"):
                     yield Input(
                         self._first_data_path,
-                        placeholder="path of a text file, a JSONL file, or a folder of them",
+                        placeholder="path of a file (text, JSON, CSV, Parquet) or of a folder",
                         id="data-path",
                         compact=True,
                         suggester=PathSuggester(),

@@ -72,6 +72,10 @@ def facts_words(report: LensReport, name: str) -> Content:
         )
         sides = f"{report.train_rows:,} rows train, {report.validation_rows:,} validate"
         lines.append(Content.styled(f"{sides} · {spread} {lengths.p95:,}", "$foreground 70%"))
+    if report.windows:
+        share = 1 - report.padding_tokens / (report.windows * (report.context_length + 1))
+        packed = f"packed into {report.windows:,} windows, {share:.0%} full"
+        lines.append(Content.styled(packed, "$foreground 70%"))
     lines += [Content.styled(f"✖ {one_line(error, 400)}", "bold $text-error") for error in report.errors]
     lines += [Content.styled(f"! {one_line(words, 200)}", "$text-warning") for words in report.warnings[:4]]
     if not data.complete:
