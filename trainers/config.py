@@ -34,6 +34,9 @@ class TrainingConfig(Record):
     validation_share: Annotated[float, between(0, 0.5, "Share of the data set held out for validation.")] = (
         0.1
     )
+    test_share: Annotated[
+        float, between(0, 0.5, "Share of the rows kept for testing: never learnt from, nor validated on.")
+    ] = 0.0
     base_model: Annotated[str, word("The model to start from; empty starts from random weights.")] = ""
 
     # the model, when it starts from random weights

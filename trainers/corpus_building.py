@@ -1,7 +1,8 @@
 """Making the token files of a run: read, split into training and validation, encode, pack.
 
     one plain text        its first 90 % train, its last 10 % validate, by characters (as nanoGPT does)
-    rows of JSON          a row validates when its own hash says so, and so never changes sides
+    rows of JSON          a row validates when its own hash says so, and so never changes sides; with a test_share
+                          others are kept for testing, and are not read at all
     a validation_dataset  everything in it validates, everything in the data set trains
     train.txt + val.txt   a folder that is split already stays so; its test.txt is not read
 
@@ -26,8 +27,8 @@ from engine.tokenizers.chat_formats import save_chat_format
 from trainers.config import TrainingConfig
 from trainers.corpora import BEGINS, LEARNT, TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
 from trainers.data_files import data_files
-from trainers.data_splits import DataParts, Split, data_parts
-from trainers.datasets import is_held_out, is_plain_text, read_rows, text_of_file
+from trainers.data_splits import Split, parts_of, split_of, test_share_of
+from trainers.datasets import is_plain_text, read_rows, text_of_file
 from trainers.durable_files import replaced_directory, sync_files
 from trainers.row_formats import DataRow
 
@@ -58,11 +59,6 @@ def build_corpus(
         (partial / TOKENS_FILE).write_bytes(files.to_json())
         sync_files(partial)
     return Corpus(folder)
-
-
-def parts_of(config: TrainingConfig) -> DataParts:
-    """What a run trains, validates and tests on."""
-    return data_parts(config.dataset, config.validation_dataset)
 
 
 def training_texts(config: TrainingConfig) -> Iterator[str]:
@@ -122,7 +118,7 @@ def _write_text(config: TrainingConfig, tokenizer: Tokenizer, folder: Path, prog
     try:
         parts = parts_of(config)
         share = 0.0 if parts.validation else config.validation_share
-        _write_data_set(parts.train, share, writer, "train", counter)
+        _write_data_set(parts.train, share, writer, "train", counter, test_share_of(config))
         if parts.validation:
             _write_data_set(parts.validation, 0.0, writer, "validation", counter)
     finally:
@@ -140,8 +136,10 @@ def _write_text(config: TrainingConfig, tokenizer: Tokenizer, folder: Path, prog
     )
 
 
-def _write_data_set(path: Path, share: float, writer: _TokenWriter, split: Split, counter: _Counter) -> None:
-    """Write a data set to `split`, but for the `share` of it that validates."""
+def _write_data_set(
+    path: Path, share: float, writer: _TokenWriter, split: Split, counter: _Counter, test_share: float = 0.0
+) -> None:
+    """Write a data set to `split`, but for the `share` of it that validates, and the rows kept for testing."""
     if is_plain_text(path):
         files = data_files(path)
         for file in files:
@@ -151,7 +149,10 @@ def _write_data_set(path: Path, share: float, writer: _TokenWriter, split: Split
         return
     for row in read_rows(path, counter):
         text = row.as_text()
-        side: Split = "validation" if is_held_out(text, share) else split
+        side = split_of(text, share, test_share)
+        if side == "test":
+            continue
+        side = split if side == "train" else side
         for piece in pieces([text]):
             writer.write(side, piece)
         writer.end_document(side)
@@ -248,6 +249,8 @@ def _write_conversations(
     found: dict[Split, list[tuple[Ids, Ids]]] = {"train": [], "validation": []}
     truncated = without_answer = unknown = 0
     for row, side in conversations(config, counter):
+        if side == "test":
+            continue
         if not row.messages:
             without_answer += 1
             continue
@@ -282,11 +285,11 @@ def _write_conversations(
 def conversations(
     config: TrainingConfig, reject: Callable[[Path, int, str], None]
 ) -> Iterator[tuple[DataRow, Split]]:
-    """The rows a fine-tuning run reads, with their sides."""
+    """The rows of a fine-tuning run's data, with their sides; those of "test" are not for it."""
     parts = parts_of(config)
     share = 0.0 if parts.validation else config.validation_share
     for row in read_rows(parts.train, reject):
-        yield row, "validation" if is_held_out(row.as_text(), share) else "train"
+        yield row, split_of(row.as_text(), share, test_share_of(config))
     if parts.validation:
         for row in read_rows(parts.validation, reject):
             yield row, "validation"

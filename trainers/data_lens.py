@@ -25,9 +25,9 @@ from engine.tokenizers import Tokenizer
 from engine.tokenizers.chat_format import ChatFormat, end_ids
 from trainers.config import TrainingConfig
 from trainers.corpora import IGNORED, ConversationWindows, Ids, TextWindows
-from trainers.corpus_building import conversations, encoded, pack, packed_window, parts_of, pieces
+from trainers.corpus_building import conversations, encoded, pack, packed_window, pieces
 from trainers.data_lens_counts import Lengths, Repetition, RowCounts, leaked_lines
-from trainers.data_splits import Split
+from trainers.data_splits import Split, parts_of
 from trainers.datasets import DataReport, RejectedLine, inspect, is_plain_text, read_text_chunks
 from trainers.row_formats import DataRow
 from trainers.tokenizer_choice import make_tokenizer
@@ -72,6 +72,7 @@ class LensReport(Record):
     samples: tuple[LensRow, ...] = ()
     train_rows: int = 0
     validation_rows: int = 0
+    test_rows: int = 0  # kept for testing, and not looked at
     tokens: int = 0  # trained + masked + cut
     trained_tokens: int = 0
     masked_tokens: int = 0
@@ -155,6 +156,9 @@ class _Lens:
     # ---- rows
 
     def look_at_row(self, row: DataRow, split: Split) -> None:
+        if split == "test":
+            self._counts.rows["test"] += 1
+            return
         text = row.as_text()
         self._note_unknown(text if self._config.method == "pretraining" else row.content)
         if self._config.method == "pretraining":
@@ -270,6 +274,7 @@ class _Lens:
             samples=tuple(self._samples),
             train_rows=counts.rows["train"],
             validation_rows=counts.rows["validation"],
+            test_rows=counts.rows["test"],
             tokens=self._tokens,
             trained_tokens=self._trained,
             masked_tokens=self._tokens - self._trained - self._cut,

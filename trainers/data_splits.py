@@ -13,6 +13,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from trainers.config import TrainingConfig
 from trainers.data_files import ready_splits
 from trainers.datasets import is_held_out
 
@@ -35,6 +36,16 @@ def data_parts(dataset: str, validation_dataset: str = "") -> DataParts:
     if splits is None:
         return DataParts(path, validation)
     return DataParts(splits.train, validation or splits.validation, splits.test, splits.vocabulary)
+
+
+def parts_of(config: TrainingConfig) -> DataParts:
+    """What a run trains, validates and tests on."""
+    return data_parts(config.dataset, config.validation_dataset)
+
+
+def test_share_of(config: TrainingConfig) -> float:
+    """The share of rows that is kept for testing; none where a test file came with the data."""
+    return 0.0 if parts_of(config).test else config.test_share
 
 
 def split_of(text: str, validation_share: float, test_share: float = 0.0) -> Split:

@@ -16,8 +16,9 @@ from engine.tokenizers.chat_formats import CHAT, COMPLETION, chat_format_named, 
 from engine.tokenizers.gpt2 import gpt2_tokenizer
 from engine.tokenizers.loading import load_tokenizer
 from trainers.config import TrainingConfig
-from trainers.corpus_building import parts_of, training_texts
+from trainers.corpus_building import training_texts
 from trainers.data_files import data_files
+from trainers.data_splits import parts_of
 from trainers.datasets import is_plain_text
 
 Progress = Callable[[str], None]

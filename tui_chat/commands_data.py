@@ -34,6 +34,7 @@ _COUNTS = (  # of a lens report, in words
     ("padding_tokens", "padding"),
     ("train_rows", "rows that train"),
     ("validation_rows", "rows that validate"),
+    ("test_rows", "rows kept for testing"),
     ("leaked_rows", "in both"),
     ("unknown_characters", "unknown characters"),
 )

@@ -119,6 +119,25 @@ def test_repetitions_are_named_and_those_across_the_split_are_told_apart(tmp_pat
     assert any("Validation rows that also train: 1." in warning for warning in report.warnings)
 
 
+@pytest.mark.parametrize("method", ["pretraining", "fine_tuning"])
+def test_a_share_of_rows_can_be_kept_for_testing_and_validation_stays_the_same(
+    chats_file: Path, tmp_path: Path, method: str
+) -> None:
+    config = TrainingConfig(dataset=str(chats_file), context_length=60)
+    config = config.with_changes("test", method=method, test_share=0.2)
+    tokenizer, chat_format = make_tokenizer(config, lambda stage: None)
+    rows = []
+    for number, share in enumerate((0.0, 0.2)):
+        config = config.with_changes("test", test_share=share)
+        folder = tmp_path / f"tokens-{number}"
+        files = build_corpus(config, tokenizer, chat_format, folder, lambda stage: None).files
+        rows.append((files.train_rows, files.validation_rows))
+    report = look_at(config)
+    assert report.test_rows > 0
+    assert rows[1] == (report.train_rows, report.validation_rows)
+    assert rows[0] == (report.train_rows + report.test_rows, report.validation_rows)
+
+
 def test_rows_of_a_folder_are_named_with_their_files(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

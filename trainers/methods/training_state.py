@@ -44,6 +44,7 @@ _FREE = (
 _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
 # Settings that runs made before them did not have: they count when they are not what such runs did.
 _LATER = (
+    "test_share",
     "optimizer",
     "muon_learning_rate",
     "muon_momentum",

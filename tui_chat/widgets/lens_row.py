@@ -71,6 +71,7 @@ def facts_words(report: LensReport, name: str) -> Content:
             f"tokens a row {lengths.shortest:,}-{lengths.longest:,}, median {lengths.median:,}, 95 % up to"
         )
         sides = f"{report.train_rows:,} rows train, {report.validation_rows:,} validate"
+        sides += f", {report.test_rows:,} are kept for testing" if report.test_rows else ""
         lines.append(Content.styled(f"{sides} · {spread} {lengths.p95:,}", "$foreground 70%"))
     if report.windows:
         share = 1 - report.padding_tokens / (report.windows * (report.context_length + 1))
