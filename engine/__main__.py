@@ -23,11 +23,13 @@ import msgspec
 from engine import wire
 from engine.errors import UserError
 from engine.generation import GenerationEvent, TextChunk
+from engine.priority import Pace, step_aside
 
 if TYPE_CHECKING:
     from engine.models.loading import ModelOnDuty
 
 NICENESS = 5  # the screen comes first
+BESIDE_A_RUN = 0.2  # of a core, while the run that answers is learning on this processor
 
 logger = logging.getLogger("engine")
 
@@ -99,8 +101,7 @@ def main() -> None:
     outbox = Outbox(_take_stdout())
     inbox = Inbox(sys.stdin.buffer)
     inbox.start()
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    step_aside(NICENESS)
     load = inbox.next()
     assert isinstance(load, wire.Load), "the first line must say what to load"
     try:
@@ -133,8 +134,15 @@ def _answer(duty: ModelOnDuty, request: wire.Generate, inbox: Inbox, outbox: Out
     try:
         if (other := duty.turn_to(request.reference)) is not None:
             outbox.send(wire.Loaded(model=other))
-        for event in duty.events(request, lambda: inbox.is_cancelled(request.request)):
+        pace = Pace(BESIDE_A_RUN) if duty.competes_with_run else None
+
+        def is_over() -> bool:
+            return inbox.is_cancelled(request.request)
+
+        for event in duty.events(request, is_over):
             outbox.send(_on_the_wire(event, request.request, duty.step))
+            if pace is not None and isinstance(event, TextChunk):
+                pace.rest(is_over)
     except UserError as error:
         outbox.send(wire.Failed(message=str(error), request=request.request))
     except (MemoryError, RuntimeError) as error:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from engine.records import Record
 BUILTIN = "builtin"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _RUN = re.compile(rf"run:(?P<name>{_NAME.pattern})(@.*)?")
+
+_STATUS_SECONDS = 60.0  # a run tells how it is every second or so; older than this, it has ended badly
 
 Progress = Callable[[str, float | None], None]  # stage, share 0-1 or None
 
@@ -88,6 +91,18 @@ def builtin_path() -> Path:
 def list_models() -> list[ModelEntry]:
     """Every model at hand: the built-in one, runs (newest first), imported models, the hub's cache."""
     return [*_builtin_entry(), *_run_entries(), *_folder_entries(), *_hub_entries()]
+
+
+def is_learning(reference: str) -> bool:
+    """Whether a reference means a run that is computing now, as its status says."""
+    run = run_of(reference)
+    if run is None:
+        return False
+    try:
+        status = json.loads((runs_path() / run / "status.json").read_bytes())
+        return bool(status["state"] == "running" and time.time() - status["updated"] < _STATUS_SECONDS)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def run_of(reference: str) -> str | None:

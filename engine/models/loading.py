@@ -23,7 +23,7 @@ from engine.errors import UserError
 from engine.generation import GenerationEvent
 from engine.manifest import MANIFEST, problem_of
 from engine.model_card import ModelCard, read_json, read_model_card
-from engine.model_library import Progress, moves_on, resolve
+from engine.model_library import Progress, is_learning, moves_on, resolve
 from engine.models.checkpoints import load_gpt, read_gpt_config
 from engine.models.language_model import LanguageModel
 from engine.models.scratch import ScratchModel
@@ -47,6 +47,11 @@ class ModelOnDuty:
     def step(self) -> int | None:
         """The training step of the weights that answer."""
         return self._loaded.step if self._loaded else None
+
+    @property
+    def competes_with_run(self) -> bool:
+        """Whether what is computed here is taken from a run that learns on the same processor."""
+        return self._loaded is not None and self._loaded.device == "cpu" and is_learning(self._load.reference)
 
     def take_newest(self) -> wire.LoadedModel:
         """Load what the reference means now.

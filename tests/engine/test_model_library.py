@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ import pytest
 from engine import hub
 from engine.errors import UserError
 from engine.manifest import write_manifest
-from engine.model_library import absolute_reference, list_checkpoints, list_models, moves_on, resolve, run_of
+from engine.model_library import (
+    absolute_reference,
+    is_learning,
+    list_checkpoints,
+    list_models,
+    moves_on,
+    resolve,
+    run_of,
+)
 from engine.paths import models_path, runs_path
 
 
@@ -52,6 +61,17 @@ def test_the_checkpoints_of_a_run_are_listed_with_their_losses() -> None:
         ("run:demo@step-1000", None),
     ]
     assert list_checkpoints("nobody") == list_checkpoints("../demo") == []
+
+
+def test_a_run_is_learning_while_its_status_says_so_and_is_fresh() -> None:
+    add_checkpoint("demo", 1, None)
+    assert not is_learning("run:demo") and not is_learning("builtin")
+    status = runs_path() / "demo" / "status.json"
+    for state, age, learning in (("running", 1, True), ("running", 3600, False), ("paused", 1, False)):
+        status.write_text(json.dumps({"state": state, "updated": time.time() - age}))
+        assert is_learning("run:demo@step-1") == learning
+    status.write_text("[]")
+    assert not is_learning("run:demo")
 
 
 def test_the_run_of_a_reference() -> None:

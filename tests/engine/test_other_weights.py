@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -89,6 +91,19 @@ async def test_a_checkpoint_that_is_gone_fails_that_reply_alone(engine: ProcessE
     assert await reply(engine) == newest
     shutil.rmtree(runs_path() / "tiny" / "checkpoints" / "step_000200")
     assert (await reply(engine))[1] == 100
+
+
+async def test_beside_a_run_that_learns_a_reply_is_the_same_and_takes_its_time(engine: ProcessEngine) -> None:
+    alone = await reply(engine)
+    status = {"state": "running", "updated": time.time()}
+    (runs_path() / "tiny" / "status.json").write_text(json.dumps(status))
+    assert engine._process is not None
+    process = psutil.Process(engine._process.pid)
+    began, worked = time.monotonic(), sum(process.cpu_times()[:2])
+    for _ in range(5):
+        assert await reply(engine) == alone
+    share = (sum(process.cpu_times()[:2]) - worked) / (time.monotonic() - began)
+    assert share < 0.5  # 0.2, and what is no token
 
 
 async def test_weights_at_hand_answer_when_the_run_is_deleted(engine: ProcessEngine) -> None:
