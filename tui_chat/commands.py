@@ -96,6 +96,9 @@ _ON_A_RUN = (
     ("Stop run", "Save and end it; it can be resumed", "stop"),
     ("Delete run", "With its checkpoints; asks first", "delete"),
     ("Next curve", "Draw another measure in the large chart", "next_view"),
+    ("Compare runs", "This one with the marked runs: settings that differ, and results", "compare"),
+    ("Export the curves", "As a picture into the run's directory, with those of marked runs", "export"),
+    ("Explain the numbers", "What loss, perplexity, gradient norm and the others mean", "explain"),
 )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import UserError
 from engine.paths import runs_path
 from tui_chat.commands_data import add_data_command
+from tui_chat.commands_plot import add_plot_options, plot_runs
 
 if TYPE_CHECKING:  # reading the help should not load what starts a run
     from trainers.config import TrainingConfig
@@ -38,7 +39,7 @@ _RUN_KEYS = (
     "best_step",
     "error",
 )
-_ACTIONS = ("show", "pause", "resume", "stop", "delete", "watch")
+_ACTIONS = ("show", "pause", "resume", "stop", "delete", "watch", "plot")
 _LONGEST_WAIT = 120.0  # seconds for a run to save and end
 _LARGE_TEXT = 3_000_000  # bytes from which word pieces serve a text better than characters
 
@@ -67,9 +68,10 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
 
     runs = subparsers.add_parser("runs", help="list runs, or steer one")
     runs.add_argument("action", nargs="?", choices=_ACTIONS, help="what to do with a run; none lists all")
-    runs.add_argument("name", metavar="NAME", nargs="?", help="the run")
+    runs.add_argument("names", metavar="NAME", nargs="*", help="the run; with plot one or more")
     runs.add_argument("--max-steps", type=int, metavar="N", help="with resume: train on up to this step")
     runs.add_argument("--json", action="store_true", help="print one JSON object per run")
+    add_plot_options(runs)
     runs.set_defaults(run=_run_runs)
 
     add_data_command(subparsers)
@@ -91,9 +93,11 @@ def _run_train(options: argparse.Namespace) -> int:
 def _run_runs(options: argparse.Namespace) -> int:
     if options.action is None:
         return list_all_runs(options.json)
-    if options.name is None:
+    if options.action == "plot":
+        return plot_runs(options)
+    if len(options.names) != 1:
         raise UserError(f"Which run? tui-chat runs {options.action} NAME; `tui-chat runs` lists them.")
-    return steer_run(options.action, options.name, options.json, options.max_steps)
+    return steer_run(options.action, options.names[0], options.json, options.max_steps)
 
 
 def train(what: str, changes: list[str], name: str | None, foreground: bool, as_json: bool) -> int:

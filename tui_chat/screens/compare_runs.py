@@ -5,7 +5,7 @@ The one rule: what is the same is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -33,6 +33,15 @@ _RESULTS: tuple[tuple[str, Callable[[RunStatus], str]], ...] = (
     ("parameters", lambda status: quantities.count(status.num_parameters or None)),
 )
 _NAMES_WIDTH, _LEAST_COLUMN = 19, 14
+
+
+def beside(chosen: str, marked: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The runs to compare: the chosen one with the marked ones, or else with its neighbour in the list."""
+    others = [name for name in marked if name != chosen]
+    if not others and len(names) > 1:
+        place = list(names).index(chosen)
+        others = [names[place + 1 if place + 1 < len(names) else place - 1]]
+    return [chosen, *others]
 
 
 class CompareRuns(ModalScreen[None]):

@@ -6,8 +6,6 @@ them, and leaving the screen or the app changes nothing for them.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on, work
@@ -15,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Center, Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Button, Footer, OptionList, Static
 
 from engine.errors import UserError
@@ -23,12 +20,12 @@ from engine.paths import runs_path
 from trainers import launcher
 from trainers.run_comparison import compare
 from trainers.run_directory import RunDirectory
+from tui_chat.plots import default_path, plot_in_child
 from tui_chat.run_watch import RunWatch, WatchedRun
-from tui_chat.screens.ask_text import AskText
-from tui_chat.screens.compare_runs import CompareRuns
-from tui_chat.screens.question import Question
-from tui_chat.text import one_line
+from tui_chat.screens.compare_runs import CompareRuns, beside
+from tui_chat.screens.run_steering import RunSteering
 from tui_chat.widgets.app_header import AppHeader
+from tui_chat.widgets.run_curves import RunCurves
 from tui_chat.widgets.run_facts import RunFacts
 from tui_chat.widgets.run_list import RunList
 from tui_chat.widgets.run_monitor import TABS, RunMonitor
@@ -41,7 +38,7 @@ _EMPTY_TEXT = Content.from_markup(
 )
 
 
-class TrainingScreen(Screen[None]):
+class TrainingScreen(RunSteering):
     """List of runs and monitor. `run_name` is the run to begin with."""
 
     CSS_PATH = "training.tcss"
@@ -60,6 +57,7 @@ class TrainingScreen(Screen[None]):
         Binding("d,delete", "delete", "Delete", show=False, id="training.delete"),
         Binding("question_mark", "explain", "Explain", id="training.explain", key_display="?"),
         Binding("a", "compare", "Compare", show=False, id="training.compare"),
+        Binding("e", "export", "Export the curves", show=False, id="training.export"),
         Binding("v", "next_view", "Curve", id="training.view"),
         *(
             Binding(str(number), f"tab('{name}')", f"Tab: {name}", show=False, id=f"training.{name}")
@@ -175,7 +173,7 @@ class TrainingScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done with the chosen run is in the footer."""
-        if action in ("next_view", "tab", "compare", "explain"):
+        if action in ("next_view", "tab", "compare", "explain", "export"):
             return bool(self._runs)
         if action in ("chat", "chat_best", "pause", "resume", "save", "stop", "delete"):
             return self.chosen is not None and self._is_possible(action, self.chosen)
@@ -200,20 +198,33 @@ class TrainingScreen(Screen[None]):
 
     def action_compare(self) -> None:
         """The chosen run beside the marked ones, or beside the next in the list."""
-        names = [watched.run.name for watched in self._runs]
-        chosen = self.chosen
-        if chosen is None or len(names) < 2:
+        names = beside(
+            self.chosen.run.name if self.chosen else "",
+            self.query_one(RunList).marked,
+            [watched.run.name for watched in self._runs],
+        )
+        if len(names) < 2:
             self._say("There is no second run to compare with.")
             return
-        others = [name for name in self.query_one(RunList).marked if name != chosen.run.name]
-        if not others:
-            place = names.index(chosen.run.name)
-            others = [names[place + 1 if place + 1 < len(names) else place - 1]]
-        runs = [chosen.run, *(found.run for name in others if (found := self._find(name)))]
         try:
-            self.app.push_screen(CompareRuns(compare(runs)))
+            self.app.push_screen(CompareRuns(compare([RunDirectory(runs_path() / name) for name in names])))
         except UserError as error:
             self._say(str(error), "error")
+
+    @work(group="export")
+    async def action_export(self) -> None:
+        """Draw the curves of the chosen and the marked runs into a file in the chosen run's directory."""
+        if self.chosen is None:
+            return
+        run, kind = self.chosen.run, self.query_one(RunCurves).plot_kind
+        path = default_path(run, kind)
+        others = [name for name in self.query_one(RunList).marked if name != run.name]
+        try:
+            await plot_in_child([run.name, *others], kind, path)
+        except (UserError, OSError) as error:
+            self._say(str(error), "error")
+        else:
+            self._say(f"The curves are in {path}")
 
     def action_explain(self) -> None:
         """What the figures mean, in plain words."""
@@ -266,83 +277,3 @@ class TrainingScreen(Screen[None]):
             )
         else:
             self._say("This run has no checkpoint to chat with.", "warning")
-
-    def action_pause(self) -> None:
-        """Let the run wait after its current step."""
-        self._tell(launcher.pause_run)
-
-    def action_resume(self) -> None:
-        """Go on: at once when the run waits, from the last checkpoint when its process is gone."""
-        watched = self.chosen
-        if watched and watched.status.state == "finished":
-            self._train_further(watched)
-        else:
-            self._tell(launcher.resume_run)
-
-    @work(group="question")
-    async def _train_further(self, watched: WatchedRun) -> None:
-        done = watched.status.step
-        question = f"“{watched.run.name}” is finished after {done:,} steps. Train on until which step?"
-        text = await self.app.push_screen_wait(AskText(question, str(2 * done)))
-        digits = (text or "").replace(",", "").strip()
-        if digits.isdecimal() and int(digits) > done:
-            self._tell(lambda run: launcher.resume_run(run, max_steps=int(digits)), run=watched.run)
-        elif text is not None:
-            self._say(f"That is not a number of steps above {done:,}. Nothing was started.", "warning")
-
-    def action_save(self) -> None:
-        """Ask for a checkpoint now."""
-        self._tell(launcher.save_run, "A checkpoint is saved after the current step.")
-
-    @work(group="tell")
-    async def _tell(
-        self, wish: Callable[[RunDirectory], None], success: str = "", run: RunDirectory | None = None
-    ) -> None:
-        """Tell the chosen run something, or the `run` a question was about; say why when that cannot be."""
-        if run is None:
-            if self.chosen is None:
-                return
-            run = self.chosen.run
-        try:
-            await asyncio.to_thread(wish, run)
-        except (UserError, OSError) as error:  # a full disk, or a run that was deleted by someone else
-            self._say(str(error), "error")
-        else:
-            if success:
-                self._say(success)
-        self.look()
-
-    @work(group="question")
-    async def action_stop(self) -> None:
-        """Ask, then end the run after its current step."""
-        watched = self.chosen
-        if watched is None:
-            return
-        agreed = await self.app.push_screen_wait(
-            Question(
-                f"Stop “{one_line(watched.run.name)}”?",
-                "It saves a checkpoint first; “Resume” goes on from there at any time.",
-                yes="Stop it",
-            )
-        )
-        if agreed:
-            self._tell(launcher.stop_run, run=watched.run)
-
-    @work(group="question")
-    async def action_delete(self) -> None:
-        """Ask, then delete an ended run with its checkpoints."""
-        watched = self.chosen
-        if watched is None:
-            return
-        agreed = await self.app.push_screen_wait(
-            Question(
-                f"Delete “{one_line(watched.run.name)}”?",
-                "Its checkpoints, curves and samples are deleted with it. This cannot be undone.",
-                yes="Delete it",
-            )
-        )
-        if agreed:
-            self._tell(launcher.delete_run, run=watched.run)
-
-    def _say(self, text: str, severity: str = "information") -> None:
-        self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]

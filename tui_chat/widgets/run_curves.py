@@ -20,6 +20,7 @@ from trainers.floors import Floors
 from trainers.run_comparison import have_one_unit
 from trainers.run_directory import CheckpointInfo
 from trainers.verdict import Circumstances, Curves, Verdict, verdict_of
+from tui_chat.plots import Kind
 from tui_chat.run_watch import RunHistory, WatchedRun
 from tui_chat.text import one_line
 from tui_chat.widgets.chart_picture import Ghost, Level, Mark
@@ -119,6 +120,12 @@ class RunCurves(Vertical):
         chart.show(shown, self._marks, levels, _ghosts(names, self._ghosts))
         for name in _SMALL:
             self.query_one(f"#small-{name}", MetricsChart).show([series[name]] if series else [])
+
+    @property
+    def plot_kind(self) -> Kind:
+        """The kind of plot that is nearest to what the large chart shows."""
+        kinds: dict[str, Kind] = {"Validation accuracy": "accuracy", "Learning rate": "learning-rate"}
+        return kinds.get(VIEWS[self._view][0], "loss")
 
     def next_view(self) -> None:
         """Draw the next measure that was taken in the large chart."""

@@ -1,0 +1,113 @@
+"""Telling a run to pause, go on, save, stop or be gone, with a question where something would be lost.
+
+The one rule: what was asked about is what is done, whichever run the person has moved on to meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from textual import work
+from textual.screen import Screen
+
+from engine.errors import UserError
+from trainers import launcher
+from trainers.run_directory import RunDirectory
+from tui_chat.run_watch import WatchedRun
+from tui_chat.screens.ask_text import AskText
+from tui_chat.screens.question import Question
+from tui_chat.text import one_line
+
+
+class RunSteering(Screen[None]):
+    """The part of the training screen that steers the chosen run."""
+
+    @property
+    def chosen(self) -> WatchedRun | None:
+        """The run on show."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Show all runs as they are now."""
+        raise NotImplementedError
+
+    def action_pause(self) -> None:
+        """Let the run wait after its current step."""
+        self._tell(launcher.pause_run)
+
+    def action_resume(self) -> None:
+        """Go on: at once when the run waits, from the last checkpoint when its process is gone."""
+        watched = self.chosen
+        if watched and watched.status.state == "finished":
+            self._train_further(watched)
+        else:
+            self._tell(launcher.resume_run)
+
+    @work(group="question")
+    async def _train_further(self, watched: WatchedRun) -> None:
+        done = watched.status.step
+        question = f"“{watched.run.name}” is finished after {done:,} steps. Train on until which step?"
+        text = await self.app.push_screen_wait(AskText(question, str(2 * done)))
+        digits = (text or "").replace(",", "").strip()
+        if digits.isdecimal() and int(digits) > done:
+            self._tell(lambda run: launcher.resume_run(run, max_steps=int(digits)), run=watched.run)
+        elif text is not None:
+            self._say(f"That is not a number of steps above {done:,}. Nothing was started.", "warning")
+
+    def action_save(self) -> None:
+        """Ask for a checkpoint now."""
+        self._tell(launcher.save_run, "A checkpoint is saved after the current step.")
+
+    @work(group="tell")
+    async def _tell(
+        self, wish: Callable[[RunDirectory], None], success: str = "", run: RunDirectory | None = None
+    ) -> None:
+        """Tell the chosen run something, or the `run` a question was about; say why when that cannot be."""
+        if run is None:
+            if self.chosen is None:
+                return
+            run = self.chosen.run
+        try:
+            await asyncio.to_thread(wish, run)
+        except (UserError, OSError) as error:  # a full disk, or a run that was deleted by someone else
+            self._say(str(error), "error")
+        else:
+            if success:
+                self._say(success)
+        self.look()
+
+    @work(group="question")
+    async def action_stop(self) -> None:
+        """Ask, then end the run after its current step."""
+        watched = self.chosen
+        if watched is None:
+            return
+        agreed = await self.app.push_screen_wait(
+            Question(
+                f"Stop “{one_line(watched.run.name)}”?",
+                "It saves a checkpoint first; “Resume” goes on from there at any time.",
+                yes="Stop it",
+            )
+        )
+        if agreed:
+            self._tell(launcher.stop_run, run=watched.run)
+
+    @work(group="question")
+    async def action_delete(self) -> None:
+        """Ask, then delete an ended run with its checkpoints."""
+        watched = self.chosen
+        if watched is None:
+            return
+        agreed = await self.app.push_screen_wait(
+            Question(
+                f"Delete “{one_line(watched.run.name)}”?",
+                "Its checkpoints, curves and samples are deleted with it. This cannot be undone.",
+                yes="Delete it",
+            )
+        )
+        if agreed:
+            self._tell(launcher.delete_run, run=watched.run)
+
+    def _say(self, text: str, severity: str = "information") -> None:
+        self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]
