@@ -35,7 +35,7 @@ class Floor(Record):
 
 
 class Floors(Record):
-    """All floors of a run, the highest loss first, and what they were counted on."""
+    """All floors of a run by order, and what they were counted on. Of few data a 5-gram can be above a trigram."""
 
     floors: tuple[Floor, ...] = ()
     train_tokens: int = 0  # counted

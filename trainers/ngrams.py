@@ -8,7 +8,7 @@ D(h) different tokens seen after the context h, and h' the context without its f
     p(w | h) = (count(h, w) + D(h) p(w | h')) / (N(h) + D(h))        p(w | nothing) = 1 / vocabulary
 
 The one rule: memory and time are bounded. More than `MOST_TRAINING` tokens are counted in evenly spread blocks, and
-the result says so; a large text then has slightly too high a 5-gram floor, never too low a one.
+the result says so; the longer grams of a large text then have somewhat too high a floor.
 """
 
 from __future__ import annotations

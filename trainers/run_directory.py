@@ -6,6 +6,7 @@
         metrics.jsonl     one line per logged step; only ever appended to
         samples.jsonl     what the model says along the way
         log.txt           everything else, for people
+        floors.json       what counting n-grams reaches on its data; made when somebody first looks
         control/          empty files named stop, pause, save: wishes to the trainer
         tokens/           memory-mapped token files of this run's data
         checkpoints/step_000500/   a model directory plus training state; complete, or not there at all

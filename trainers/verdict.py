@@ -21,6 +21,7 @@ from trainers.run_directory import MetricsRow
 
 Tone = Literal["good", "neutral", "warning", "bad"]
 _FAST, _SLOW = 0.03, 0.005  # share of the loss that the last quarter of the steps took off
+_LOOKED_BACK = 400  # losses; the whole of a long run would cost time at every look
 _LEAST_MEASUREMENTS = 12  # training losses below which nothing is said
 
 
@@ -115,7 +116,7 @@ def _averages(losses: Sequence[float], parts: int = 12) -> list[float]:
 def _jumps(losses: Sequence[float], before: int = 8) -> int:
     """How often a loss of the newer half lies far above the median of those before it."""
     count = 0
-    for index in range(max(before, len(losses) // 2), len(losses)):
+    for index in range(max(before, len(losses) // 2, len(losses) - _LOOKED_BACK), len(losses)):
         usual = median(losses[index - before : index])
         count += losses[index] > usual * 1.25 + 0.25
     return count

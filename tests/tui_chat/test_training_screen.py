@@ -462,3 +462,16 @@ async def test_on_a_known_card_the_share_of_its_peak_is_a_figure(monkeypatch: py
     async with TrainingApp().run_test(size=(200, 60)) as pilot:
         screen = await settle(pilot)
         assert "of peak" in text_of(screen, "#facts") and "38%" in text_of(screen, "#facts")
+
+
+async def test_a_run_that_is_deleted_while_it_is_looked_at_has_no_floors(monkeypatch: pytest.MonkeyPatch):
+    def gone(run: RunDirectory) -> None:
+        raise FileNotFoundError(run.path)
+
+    fake = FakeRun(runs_path(), "shakespeare")
+    fake.train_until(500)
+    token_files(fake.run)
+    monkeypatch.setattr(run_monitor, "start_counting", gone)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        assert "validation 1." in legend(screen)

@@ -6,6 +6,7 @@ The one rule: it only shows. It reads the run's files through a `RunHistory` and
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from dataclasses import dataclass
 
@@ -283,7 +284,8 @@ class RunMonitor(Vertical):
 
 def _floors_of(run: RunDirectory) -> Floors | None:
     if can_count(run):
-        start_counting(run).join()
+        with contextlib.suppress(OSError):  # the run is being deleted, or no process can be started
+            start_counting(run).join()
     return read_floors(run)
 
 
