@@ -388,3 +388,15 @@ async def test_keys_that_come_in_a_burst_are_taken_in_their_order() -> None:
         await until(pilot, lambda: settled(app.chat.pane, 2))
         assert said(app.chat.pane)[0] == ("user", "one", "complete")
         assert app.chat.pane.prompt.text == "two\nthree"
+
+
+async def test_a_reply_is_not_given_up_for_a_model_that_cannot_be_loaded() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test() as pilot:
+        await send(pilot, "one")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        engines["builtin"].load_error = UserError("The model is gone.")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "The model is gone." in screen_text(app))
+        assert said(app.chat.pane)[-1] == ("assistant", "Hello there.", "complete")

@@ -271,6 +271,7 @@ class ChatPane(Vertical):
         self._begin(self._again(replaced))
 
     async def _again(self, replaced: list[StoredMessage]) -> None:
+        await self._engines.engine_for(self.settings.model).load()  # a model that is not there costs no reply
         await whole(self._take_back(replaced))
         await self._reply_once()
 
