@@ -49,7 +49,7 @@ class CompareRuns(ModalScreen[None]):
 
     DEFAULT_CSS = """
     CompareRuns .dialog { width: auto; min-width: 60; }
-    CompareRuns VerticalScroll { height: auto; max-height: 70vh; width: auto; }
+    CompareRuns VerticalScroll { height: auto; max-height: 60vh; width: auto; }
     CompareRuns #comparison { width: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
