@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240 - tests may wait for a small file
+
 """The settings form: what is typed is checked beside its field, saved at once, and never lost."""
 
 from collections.abc import AsyncIterator
