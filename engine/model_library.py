@@ -166,7 +166,7 @@ def _checkpoint_of_run(rest: str) -> Path:
     found = checkpoints_of(runs_path() / name)
     if not found:
         raise UserError(
-            f"The run '{name}' has no checkpoint yet. It saves the first one soon; try again then."
+            f"The run '{name}' has no checkpoint yet. `tui-chat runs show {name}` says how it is doing."
         )
     if which == "latest":
         return found[-1]

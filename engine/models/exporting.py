@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("reference")
     parser.add_argument("target", type=Path)
     parser.add_argument("--precision", choices=["float32", "bfloat16", "float16"], default="float32")
-    for field in ("name", "description", "license", "trained_on", "run"):
+    for field in ("name", "description", "license", "trained_from", "trained_on", "run"):
         parser.add_argument(f"--{field.replace('_', '-')}", default="")
     options = vars(parser.parse_args())
     try:
