@@ -79,9 +79,8 @@ def our_steps(config: TrainingConfig, ids: np.ndarray, device: str) -> Callable[
     windows = TextWindows(ids, config.context_length)
 
     def step(number: int) -> torch.Tensor:
-        inputs, targets = (
-            torch.from_numpy(part).to(device) for part in windows.batch(config.batch_size, 1, number)
-        )
+        batch = windows.batch(config.batch_size, 1, number)
+        inputs, targets = (torch.from_numpy(part).to(device) for part in (batch.inputs, batch.targets))
         optimizer.zero_gradients()
         loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
         loss.backward()

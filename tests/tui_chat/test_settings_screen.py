@@ -1,4 +1,3 @@
-
 """The settings form: what is typed is checked beside its field, saved at once, and never lost."""
 
 from collections.abc import AsyncIterator

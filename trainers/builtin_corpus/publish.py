@@ -21,7 +21,8 @@ from engine.process import child_environment, child_folder
 BUILTIN_PATH = Path(__file__).parents[2] / "engine" / "builtin"
 _FACTS = {
     "name": "Chip",
-    "description": "The built-in model: small talk, jokes, rhymes, capitals, in short English sentences; its sums are often wrong.",
+    "description": "The built-in model: small talk, jokes, rhymes, capitals, in short English sentences; "
+    "its sums are often wrong.",
     "license": "MIT; sources in ATTRIBUTION.md",
     "trained-on": "31M characters of open stories, dialogues and facts, and 50,000 dialogues written for tui-chat",
     "trained-from": "the run builtin-pretraining",
