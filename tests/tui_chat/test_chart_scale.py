@@ -142,3 +142,11 @@ def test_a_range_always_has_room(pairs: list[tuple[float, float]]):
 def test_a_place_and_its_value_are_inverses_also_on_a_log_axis():
     for scale in (Scale(0, 2000, 140), Scale(1, 2000, 140, is_log=True)):
         assert scale.place(scale.value(33)) == pytest.approx(33)
+
+
+def test_a_number_that_overflows_when_it_is_scaled_is_a_hole() -> None:
+    series = Series("loss")
+    for step, value in enumerate([1.0, 1.7e308, -1.7e308, float("nan"), 2.0]):
+        series.add(step, value)
+    assert series.ys == [1.0, 2.0]
+    assert series.holes

@@ -82,7 +82,7 @@ class SettingsScreen(Screen[None]):
         form = self.query_one("#settings-form")
         for section, settings in list(self._sections().items())[1:]:
             await form.mount(self._section(section, settings), before="#settings-none")
-            if not self.is_attached:  # closed before it was complete
+            if not self.query("#settings-search"):  # closed before it was complete
                 return
             self._filter(self.query_one("#settings-search", Input).value)
 

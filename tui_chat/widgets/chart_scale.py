@@ -29,12 +29,12 @@ class Series:
     revision: int = 0  # grows when points were taken back
 
     def add(self, x: float, y: float | None) -> None:
-        """Append a point; None, NaN and infinity leave a hole."""
+        """Append a point; None, NaN, infinity and what overflows when it is scaled leave a hole."""
         if not math.isfinite(x):
             return
         if self.xs and x <= self.xs[-1]:
             self._forget_from(bisect_left(self.xs, x))
-        if y is None or not math.isfinite(y):
+        if y is None or not abs(y) < _LARGEST:
             self.holes.add(len(self.xs))
             return
         self.xs.append(x)
@@ -49,6 +49,9 @@ class Series:
         """The last value measured at or before `x`."""
         index = bisect_right(self.xs, x)
         return self.ys[index - 1] if index else None
+
+
+_LARGEST = 1e300  # spans of larger numbers are infinite
 
 
 class Scale(NamedTuple):
