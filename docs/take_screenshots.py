@@ -72,7 +72,7 @@ async def new_run(app: TuiChatApp, pilot: Pilot[None]) -> None:
     """The form, filled in."""
     from tui_chat.screens.new_run import NewRunScreen
 
-    await app.push_screen(NewRunScreen(str(DOCS.parent / "README.md")))
+    await app.push_screen(NewRunScreen("README.md"))
     await pilot.pause(2.0)
 
 
