@@ -10,7 +10,6 @@ The one rule: a run is told something through its control files only, never thro
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from engine.errors import UserError
 from engine.model_library import absolute_reference
 from engine.paths import private_directory, typed_path
+from engine.process import child_environment
 from trainers.config import TrainingConfig
 from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
@@ -224,9 +224,6 @@ def _starting(path: Path) -> Iterator[None]:
 
 def _spawn(run: RunDirectory) -> None:
     """Start `python -m trainers RUN_DIR`, detached: own session, no terminal, everything it prints in log.txt."""
-    code = str(Path(__file__).resolve().parent.parent)
-    paths = [code, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
     with run.log_path.open("ab") as log:
         process = subprocess.Popen(
             # -P: a folder named "engine" or "trainers" where the process runs must not be taken for ours.
@@ -235,7 +232,7 @@ def _spawn(run: RunDirectory) -> None:
             stdout=log,
             stderr=log,
             cwd=run.path,
-            env=environment,
+            env=child_environment(),
             start_new_session=True,
         )
     # When it ends before us somebody has to take note, or it stays in the process table as a zombie.

@@ -77,37 +77,30 @@ class RunSteering(Screen[None]):
                 self._say(success)
         self.look()
 
-    @work(group="question")
-    async def action_stop(self) -> None:
+    def action_stop(self) -> None:
         """Ask, then end the run after its current step."""
-        watched = self.chosen
-        if watched is None:
-            return
-        agreed = await self.app.push_screen_wait(
-            Question(
-                f"Stop “{one_line(watched.run.name)}”?",
-                "It saves a checkpoint first; “Resume” goes on from there at any time.",
-                yes="Stop it",
-            )
+        self._ask_first(
+            launcher.stop_run,
+            "Stop",
+            "It saves a checkpoint first; “Resume” goes on from there at any time.",
         )
-        if agreed:
-            self._tell(launcher.stop_run, run=watched.run)
+
+    def action_delete(self) -> None:
+        """Ask, then delete an ended run with its checkpoints."""
+        self._ask_first(
+            launcher.delete_run,
+            "Delete",
+            "Its checkpoints, curves and samples are deleted with it. This cannot be undone.",
+        )
 
     @work(group="question")
-    async def action_delete(self) -> None:
-        """Ask, then delete an ended run with its checkpoints."""
-        watched = self.chosen
+    async def _ask_first(self, act: Callable[[RunDirectory], None], verb: str, explanation: str) -> None:
+        watched = self.chosen  # the run the question is about, whichever is chosen when the answer comes
         if watched is None:
             return
-        agreed = await self.app.push_screen_wait(
-            Question(
-                f"Delete “{one_line(watched.run.name)}”?",
-                "Its checkpoints, curves and samples are deleted with it. This cannot be undone.",
-                yes="Delete it",
-            )
-        )
-        if agreed:
-            self._tell(launcher.delete_run, run=watched.run)
+        question = Question(f"{verb} “{one_line(watched.run.name)}”?", explanation, yes=f"{verb} it")
+        if await self.app.push_screen_wait(question):
+            self._tell(act, run=watched.run)
 
     def _say(self, text: str, severity: str = "information") -> None:
         self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]
