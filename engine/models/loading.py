@@ -33,6 +33,8 @@ from engine.tokenizers.loading import load_tokenizer
 
 logger = logging.getLogger(__name__)
 
+TRIES = 5  # a run that saves every second can prune a checkpoint while it is being read, more than once
+
 
 class ModelOnDuty:
     """The one model of an engine process."""
@@ -62,8 +64,18 @@ class ModelOnDuty:
         return self._take(self._load)
 
     def _take(self, load: wire.Load) -> wire.LoadedModel:
+        for _ in range(TRIES - 1):
+            directory = resolve(load.reference, self._on_progress, load.trust_remote_code)
+            try:
+                return self._take_from(directory, load)
+            except (UserError, OSError) as error:
+                if not moves_on(load.reference) or resolve(load.reference) == directory:
+                    raise
+                logger.info("%s was pruned while it was read: %s", directory.name, error)
+        return self._take_from(resolve(load.reference, self._on_progress, load.trust_remote_code), load)
+
+    def _take_from(self, directory: Path, load: wire.Load) -> wire.LoadedModel:
         started = time.perf_counter()
-        directory = resolve(load.reference, self._on_progress, load.trust_remote_code)
         _refuse_damaged(load.reference, directory)
         card = read_model_card(directory)
         threads = choose_threads(load.threads)
