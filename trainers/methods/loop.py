@@ -15,6 +15,7 @@ import time
 
 import psutil
 import torch
+from torch import Tensor
 
 from engine.errors import UserError
 from trainers.methods.assembly import Assembly
@@ -61,18 +62,28 @@ class TrainingLoop:
         Raises:
             UserError: when a loss is not finite, or a checkpoint cannot be saved.
         """
+        self.begin()
+        while self.goes_on():
+            self._step()
+        self.end()
+
+    def begin(self) -> None:
+        """What comes before the first step of a sitting."""
         self._loss_sum.fill_(self.progress.loss_sum)
         self._clock = Clock(first_step=self.progress.step)
         self._saved_step = self.progress.step if self.progress.step else -1
         self.writer.report("running", stage="", step=self.progress.step)
-        while True:
-            if not self._measure_if_due():
-                break
-            if self._is_checkpoint_due():
-                self._save()
-            if self._is_at_end() or not self._obey_wishes():
-                break
-            self._step()
+
+    def goes_on(self) -> bool:
+        """What comes between two steps: measure, save, obey; False when there is to be no further step."""
+        if not self._measure_if_due():
+            return False
+        if self._is_checkpoint_due():
+            self._save()
+        return not self._is_at_end() and self._obey_wishes()
+
+    def end(self) -> None:
+        """What comes after the last step of a sitting."""
         finished = self._is_at_end() and self._is_measured()
         self._save()
         if finished and self.progress.step < self.config.max_steps:
@@ -131,14 +142,18 @@ class TrainingLoop:
             loss.backward()
             step_loss += loss.detach()
         rate = learning_rate(self.config, step)
-        self._norm = self.optimizer.step(rate, step_loss)
-        self._loss_sum += step_loss
+        self.count_step(step_loss, self.optimizer.step(rate, step_loss), rate, started)
+
+    def count_step(self, loss: Tensor, norm: Tensor, rate: float, started: float) -> None:
+        """Take note of a step that was made; `started` is `time.perf_counter` before it."""
+        self._norm = norm
+        self._loss_sum += loss
         self.progress.loss_count += 1
-        self.progress.step = step + 1
+        self.progress.step += 1
         self._measured = None
         # On a CPU the answer is there already; on a GPU asking would make it wait, so only rows ask.
-        if parts.device.type == "cpu" and self.optimizer.is_broken:
-            self._refuse_broken_step(float(step_loss))
+        if self.parts.device.type == "cpu" and self.optimizer.is_broken:
+            self._refuse_broken_step(float(loss))
         self._clock.row_seconds += time.perf_counter() - started
         self._clock.row_steps += 1
         self.writer.report(step=self.progress.step, learning_rate=rate)
