@@ -71,6 +71,7 @@ class GenerationDone(Record, tag="done"):
     completion_tokens: int
     seed: int  # the seed that was used, so that the reply can be made again
     dropped_messages: Annotated[int, at_least(0)] = 0  # oldest turns that did not fit into the context
+    dropped_tokens: Annotated[int, at_least(0)] = 0  # the beginning of a continued text, which was not read
     seconds_to_first_token: float = 0.0
     tokens_per_second: float = 0.0  # of the reply, after its first token
     prompt_token_ids: tuple[int, ...] = ()

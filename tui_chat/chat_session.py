@@ -243,6 +243,7 @@ def _completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:
         completion_tokens=done.completion_tokens,
         tokens_per_second=done.tokens_per_second,
         dropped_messages=done.dropped_messages,
+        dropped_tokens=done.dropped_tokens,
         finish_reason=done.finish_reason,
         seed=done.seed,
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
@@ -18,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 from engine import chat
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
+from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
 
 if TYPE_CHECKING:
     from engine.process import ProcessEngine
-
-_SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed")
 
 
 def add_ask_command(subparsers: Any) -> None:
@@ -33,32 +31,23 @@ def add_ask_command(subparsers: Any) -> None:
         "-m", "--model", metavar="REF", help="builtin, a folder, run:NAME[@best], hf:OWNER/NAME"
     )
     parser.add_argument("--backend", choices=["auto", "scratch", "hf"])
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16", "int8"])
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
+    add_engine_flags(parser)
     parser.add_argument("--system", metavar="TEXT", help="instructions that stand before the conversation")
     parser.add_argument("--raw", action="store_true", help="continue the text as it is, without chat format")
-    parser.add_argument("--max-new-tokens", type=int, metavar="N")
-    parser.add_argument("--temperature", type=float, metavar="T", help="0 = always the likeliest token")
-    parser.add_argument("--top-k", type=int, metavar="K", help="0 = all tokens")
-    parser.add_argument("--top-p", type=float, metavar="P")
-    parser.add_argument("--repetition-penalty", type=float, metavar="R")
+    add_sampling_flags(parser)
     parser.add_argument(
         "--stop", action="append", metavar="TEXT", help="end the reply before TEXT (repeatable)"
     )
-    parser.add_argument("--seed", type=int, metavar="S", help="same seed, same reply")
-    parser.add_argument(
-        "--trust-remote-code",
-        action="store_true",
-        help="run Python code that comes with the model (dangerous)",
-    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the text")
-    parser.set_defaults(run=ask)
+    parser.set_defaults(run=ask, usage_error=parser.error)
 
 
 def ask(options: argparse.Namespace) -> int:
     """Answer once."""
     prompt = _prompt(options.prompt)
+    if not options.raw and not prompt.strip():  # a text that is merely continued may begin with nothing
+        options.usage_error('there is nothing to answer: the message is empty. Say it: tui-chat ask "Hello"')
     engine, settings, system_prompt = _engine_and_settings(options)
     messages = [chat.system(system_prompt)] if system_prompt else []
     messages.append(chat.user(prompt))
@@ -82,10 +71,7 @@ def _engine_and_settings(options: argparse.Namespace) -> tuple[ProcessEngine, Ge
     config = loaded.config
     if options.precision == "int8":
         raise UserError("--precision int8 is not there yet. Use float32 or bfloat16.")
-    changes = {name: getattr(options, name) for name in _SAMPLING if getattr(options, name) is not None}
-    for name, value in changes.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"--{name.replace('_', '-')} must be a finite number.")
+    changes = sampling_wishes(options)
     if options.stop:
         changes["stop"] = options.stop
     settings = config.generation.with_changes("ask", **changes)
@@ -142,6 +128,8 @@ async def _collect(
     assert result is not None and model is not None, "a stream ends with GenerationDone or raises"
     if result.dropped_messages:
         print(f"tui-chat: {result.dropped_messages} oldest messages did not fit.", file=sys.stderr)
+    if result.dropped_tokens:
+        print(f"tui-chat: the first {result.dropped_tokens} tokens of the text did not fit.", file=sys.stderr)
     return {
         "text": text,
         "token_ids": token_ids,
@@ -149,6 +137,8 @@ async def _collect(
         "finish_reason": result.finish_reason,
         "prompt_tokens": result.prompt_tokens,
         "completion_tokens": result.completion_tokens,
+        "dropped_messages": result.dropped_messages,
+        "dropped_tokens": result.dropped_tokens,
         "model": model.reference,
         "backend": model.backend,
         "device": model.device,

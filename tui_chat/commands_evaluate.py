@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
 
 if TYPE_CHECKING:  # reading the help should not load what evaluates
     from trainers.evaluation import Evaluation, EvaluationProgress, EvaluationRequest, ModelFigures, Reply
@@ -45,22 +46,14 @@ def add_evaluate_command(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--context-length", type=int, default=0, metavar="N", help="tokens read at once (default: up to 2048)"
     )
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads")
+    add_engine_flags(parser, device="auto", threads=0)
     parser.add_argument("--against", metavar="REF", help="a second model, measured on the same text")
     parser.add_argument(
         "--responses",
         metavar="FILE",
         help="also reply to the last question of each row, and save that as JSON",
     )
-    parser.add_argument("--max-new-tokens", type=int, metavar="N", help="longest reply (default 256)")
-    parser.add_argument("--temperature", type=float, metavar="T", help="of the replies (default 0: greedy)")
-    parser.add_argument("--seed", type=int, metavar="S", help="of the replies, when they are not greedy")
-    parser.add_argument(
-        "--trust-remote-code",
-        action="store_true",
-        help="run Python code that comes with the model (dangerous)",
-    )
+    add_sampling_flags(parser, longest=" (default 256)", temperature=" (the default)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=evaluate)
 
@@ -101,8 +94,7 @@ def request_of(options: argparse.Namespace) -> EvaluationRequest:
 
     if not options.data.strip():
         raise UserError("No data is named. Give a file or folder of text or conversations.")
-    names = ("max_new_tokens", "temperature", "seed")
-    wishes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    wishes = sampling_wishes(options)
     if wishes and options.responses is None:
         flag = "--" + next(iter(wishes)).replace("_", "-")
         raise UserError(f"{flag} is about replies. Add --responses FILE.json, or leave it out.")

@@ -45,7 +45,8 @@ _VERSION_1 = (
         INSERT INTO messages_fts (rowid, content) VALUES (new.id, new.content); END""",
 )
 _VERSION_2 = ("ALTER TABLE messages ADD COLUMN val_loss REAL",)
-MIGRATIONS = (_VERSION_1, _VERSION_2)  # MIGRATIONS[n] leads from version n to n + 1
+_VERSION_3 = ("ALTER TABLE messages ADD COLUMN dropped_tokens INTEGER NOT NULL DEFAULT 0",)
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # MIGRATIONS[n] leads from version n to n + 1
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, str]:

@@ -56,6 +56,7 @@ class StoredMessage:
     completion_tokens: int | None = None
     tokens_per_second: float | None = None
     dropped_messages: int = 0
+    dropped_tokens: int = 0  # of a text that was continued, its beginning
     finish_reason: str = ""
     seed: int | None = None
     step: int | None = None  # training step of the weights that said it

@@ -87,7 +87,8 @@ class TextGenerator:
         clock = _Clock()
         count = 0
         reason: FinishReason = "cancelled"
-        for token, finish in self._tokens(prompt_ids, sampler, is_cancelled, slides):
+        window = self._window(prompt_ids, slides)
+        for token, finish in self._tokens(prompt_ids, window, sampler, is_cancelled, slides):
             if token is None:
                 reason = finish or "cancelled"
                 break
@@ -106,19 +107,29 @@ class TextGenerator:
             completion_tokens=count,
             seed=sampler.seed,
             dropped_messages=dropped,
+            dropped_tokens=len(prompt_ids) - len(window),
             seconds_to_first_token=clock.seconds_to_first,
             tokens_per_second=clock.rate,
             prompt_token_ids=tuple(prompt_ids),
         )
 
+    def _window(self, ids: list[int], slides: bool) -> list[int]:
+        """What is read of a prompt: of a text that is merely continued, and longer than the context, its end."""
+        context = self.model.context_length
+        return ids[-(context // 2) :] if slides and len(ids) >= context else ids
+
     def _tokens(
-        self, prompt_ids: list[int], sampler: Sampler, is_cancelled: Callable[[], bool], slides: bool
+        self,
+        prompt_ids: list[int],
+        window: list[int],
+        sampler: Sampler,
+        is_cancelled: Callable[[], bool],
+        slides: bool,
     ) -> Iterator[tuple[Token | None, FinishReason | None]]:
         """Tokens one by one, then (None, why it ended)."""
         context = self.model.context_length
         ends = end_ids(self.tokenizer, self.chat_format) | set(self.model.end_of_text_ids)
         history = list(prompt_ids)
-        window = history[-context // 2 :] if slides and len(history) >= context else history
         room = context if slides else min(context, len(prompt_ids) + sampler.settings.max_new_tokens)
         cache = self.model.new_cache(room)
         logits = self._read(window, cache, is_cancelled)

@@ -36,6 +36,7 @@ class FakeEngine:
         self.step: int | None = None
         self.val_loss: float | None = None
         self.dropped_messages = 0
+        self.dropped_tokens = 0
         self.closed = 0
         self.cancelled = 0
 
@@ -91,6 +92,7 @@ class FakeEngine:
             seed=1,
             tokens_per_second=42.0,
             dropped_messages=self.dropped_messages,
+            dropped_tokens=self.dropped_tokens,
             step=self.step,
         )
 

@@ -222,6 +222,17 @@ async def test_dropped_messages_are_said_quietly() -> None:
         assert "3 older messages did not fit" in screen_text(app)
 
 
+async def test_the_beginning_of_a_text_that_was_not_read_is_reported() -> None:
+    engines = FakeEngines()
+    engines("builtin", lambda loading: None).dropped_tokens = 1200
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await send(pilot, "hi")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await pilot.pause(0.2)
+        assert "the first 1,200 tokens of the text did not fit" in screen_text(app)
+
+
 HOSTILE = (
     "x [/] y",
     "[@click=app.quit]hi[/]",

@@ -102,6 +102,13 @@ def test_a_mistake_is_one_line_on_stderr_and_exit_code_1(arguments: list[str], m
     assert message in done.stderr and done.stderr.count("\n") == 1 and done.stderr.startswith("tui-chat: ")
 
 
+@pytest.mark.parametrize("message", ["", "  \n"])
+def test_an_empty_message_is_refused_with_a_sentence(message: str) -> None:
+    done = tui_chat("ask", message)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is nothing to answer: the message is empty" in done.stderr
+
+
 def test_wrong_usage_exits_with_2() -> None:
     assert tui_chat("ask", "--no-such-flag").returncode == 2
     assert tui_chat("no-such-command").returncode == 2

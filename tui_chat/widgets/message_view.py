@@ -188,6 +188,8 @@ class MessageView(Vertical, can_focus=True):
             facts += [f"{message.tokens_per_second:,.0f}/s"] if message.tokens_per_second else []
         if dropped := message.dropped_messages:
             facts.append(f"{dropped} older message{'s' if dropped != 1 else ''} did not fit")
+        if message.dropped_tokens:
+            facts.append(f"the first {message.dropped_tokens:,} tokens of the text did not fit")
         return facts
 
     # ---- actions

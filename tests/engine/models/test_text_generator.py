@@ -114,12 +114,15 @@ def test_a_continued_text_goes_on_past_the_context() -> None:
     text, done = run(generator.reply([user("hello")], GenerationSettings(temperature=0, max_new_tokens=100)))
     assert (len(text), done.finish_reason) == (100, "max_new_tokens")
     assert max(len(ids) for ids in model.read) == 16  # half the context is read again
+    assert done.dropped_tokens == 0  # the question itself was read whole
 
 
 def test_a_prompt_longer_than_the_context_is_continued_from_its_end() -> None:
     model = ScriptedModel(itertools.repeat(0), context_length=32)
     generator = TextGenerator(model, TOKENIZER, COMPLETION)
-    run(generator.complete("x" * 500 + "the end", GenerationSettings(temperature=0, max_new_tokens=3)))
+    settings = GenerationSettings(temperature=0, max_new_tokens=3)
+    _, done = run(generator.complete("x" * 500 + "the end", settings))
+    assert (done.prompt_tokens, done.dropped_tokens) == (507, 491)
     assert TOKENIZER.decode(model.read[0]).endswith("the end")
     assert len(model.read[0]) == 16
 
