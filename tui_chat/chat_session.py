@@ -206,11 +206,11 @@ class ChatSession:
         return (self.chunks - 1) / seconds if self.chunks > 1 and seconds > 0 else 0.0
 
     def _asked(self, messages: Sequence[StoredMessage]) -> list[ChatMessage]:
-        """What the model is given: every turn that has words."""
+        """What the model is given: every turn that has words, but for those between the user and the app."""
         instructions = (
             [chat.system(self.settings.system_prompt)] if self.settings.system_prompt.strip() else []
         )
-        turns = [ChatMessage(role=m.role, content=m.content) for m in messages if m.content.strip()]
+        turns = [ChatMessage(role=m.role, content=m.content) for m in _without_companions(messages)]
         return [*instructions, *turns]
 
     def _count_chunk(self) -> None:
@@ -233,6 +233,22 @@ class ChatSession:
         except UserError as error:
             ending = replace(ending, error=str(error))
         self.messages[-1] = ending
+
+
+def _without_companions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
+    """Without jokes and poems, and what the user said to them: they would fill a small context."""
+    answers = [*messages[1:], None]
+    return [
+        message
+        for message, answer in zip(messages, answers, strict=True)
+        if message.content.strip()
+        and not _is_told(message)
+        and not (message.role == "user" and answer is not None and _is_told(answer))
+    ]
+
+
+def _is_told(message: StoredMessage) -> bool:
+    return message.role == "assistant" and message.model_name == APP_NAME and not message.model
 
 
 def _completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:

@@ -54,6 +54,22 @@ async def test_a_poem_asks_for_its_topic() -> None:
         assert "\n" in said(app.chat.pane)[2][1]
 
 
+async def test_poems_and_what_was_said_to_them_take_no_room_in_what_the_model_reads() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await send(pilot, "hello")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await tell(app, "poem")
+        await until(pilot, lambda: settled(app.chat.pane, 3))
+        await send(pilot, "the sea")
+        await until(pilot, lambda: settled(app.chat.pane, 5))
+        await send(pilot, "and now?")
+        await until(pilot, lambda: settled(app.chat.pane, 7))
+        asked = [message.content for message in engines["builtin"].asked[-1]]
+        assert asked == ["hello", "Hello there.", "and now?"]
+
+
 async def test_poem_about_something_can_be_typed_into_the_palette() -> None:
     app = fake_app()
     async with app.run_test(size=(120, 40)) as pilot:
