@@ -60,6 +60,12 @@ class TrainingConfig(Record):
         "auto"
     )
 
+    # fine-tuning
+    packing: Annotated[bool, word("Put several conversations into one window; each is seen alone.")] = True
+    prompt_loss: Annotated[
+        float, between(0, 1, "What a token of the prompt counts in the loss, beside 1 for one of an answer.")
+    ] = 0.0
+
     # optimisation
     optimizer: Annotated[
         Optimizer, word("adamw; muon moves hidden matrices by orthogonal steps: fewer steps, slower each.")
@@ -124,6 +130,8 @@ class TrainingConfig(Record):
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of micro_batch_size {self.micro_batch_size}"
             )
+        if self.prompt_loss and self.method == "pretraining":
+            raise ValueError("prompt_loss is for fine_tuning; pretraining learns every token as it is")
         if self.min_learning_rate > self.learning_rate:
             raise ValueError("min_learning_rate must not be above learning_rate")
 

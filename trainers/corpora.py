@@ -2,7 +2,7 @@
 
     tokens/
         train.bin  validation.bin           ids, uint16 or uint32
-        train.marks validation.marks        fine-tuning only: LEARNT and BEGINS, a byte for each id
+        train.marks validation.marks        fine-tuning only: LEARNT, BEGINS and PROMPT, a byte for each id
         tokens.json                         TokenFiles: what is in them
         tokenizer.json ...                  the tokenizer they were made with
 
@@ -25,9 +25,11 @@ from engine.tokenizers import token_dtype
 IGNORED = -100  # a target that no loss is taken on; torch's own convention
 LEARNT = 1  # mark of a token that the loss is taken on
 BEGINS = 2  # mark of the first token of a conversation, or of the padding
+PROMPT = 4  # mark of a token that was given, not said: learnt a little when prompt_loss asks for it
 TOKENS_FILE = "tokens.json"
 
 Ids = np.ndarray[Any, np.dtype[Any]]
+Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class TokenFiles(Record):
@@ -54,6 +56,7 @@ class Sequences(NamedTuple):
     segments: Ids | None = (
         None  # (B, T), the number of the conversation within its row; None = one text per row
     )
+    weights: Floats | None = None  # (B, T), what each target counts; None = all the same
 
 
 class Windows(Protocol):
@@ -98,11 +101,15 @@ class TextWindows:
 
 
 class ConversationWindows:
-    """Rows of packed conversations; every epoch shows each row once, in an order of its own."""
+    """Rows of packed conversations; every epoch shows each row once, in an order of its own.
 
-    def __init__(self, ids: Ids, marks: Ids) -> None:
+    `prompt_loss` is what the tokens of a prompt count in training, beside 1 for those of an answer.
+    """
+
+    def __init__(self, ids: Ids, marks: Ids, prompt_loss: float = 0.0) -> None:
         self.ids = ids  # (windows, T + 1)
         self.marks = marks
+        self._prompt_loss = prompt_loss
         self._order: tuple[tuple[int, int], Ids] | None = None
 
     def __len__(self) -> int:
@@ -119,7 +126,15 @@ class ConversationWindows:
     def batch(self, batch_size: int, seed: int, step: int) -> Sequences:
         """The next rows of the epoch; a batch may reach over its end into the next."""
         places = step * batch_size + np.arange(batch_size)
-        return self.at(np.array([self._row(seed, int(place)) for place in places]))
+        rows = np.array([self._row(seed, int(place)) for place in places])
+        return self._with_prompts(self.at(rows), rows) if self._prompt_loss else self.at(rows)
+
+    def _with_prompts(self, sequences: Sequences, rows: Ids) -> Sequences:
+        """The same rows with prompts as targets that count less."""
+        is_prompt = np.asarray(self.marks[rows])[:, 1:] & PROMPT > 0
+        targets = np.where(is_prompt, np.asarray(self.ids[rows], dtype=np.int64)[:, 1:], sequences.targets)
+        weights = np.where(is_prompt, self._prompt_loss, (targets != IGNORED).astype(np.float32))
+        return sequences._replace(targets=targets, weights=weights.astype(np.float32))
 
     def _row(self, seed: int, place: int) -> int:
         epoch, index = divmod(place, len(self))
@@ -135,8 +150,9 @@ class Corpus:
         UserError: when one is missing or cut off; says that the folder can be made again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prompt_loss: float = 0.0) -> None:
         self.folder = folder
+        self._prompt_loss = prompt_loss
         self.files = TokenFiles.from_json((folder / TOKENS_FILE).read_bytes(), str(folder / TOKENS_FILE))
         self.train = self._windows("train")
         self.validation = self._windows("validation") if self.files.validation_tokens else None
@@ -150,7 +166,7 @@ class Corpus:
                 return TextWindows(ids.reshape(count), files.context_length)
             rows = ids.reshape(-1, files.context_length + 1)
             marks = np.memmap(self.folder / f"{split}.marks", dtype=np.uint8, mode="r")
-            return ConversationWindows(rows, marks.reshape(rows.shape))
+            return ConversationWindows(rows, marks.reshape(rows.shape), self._prompt_loss)
         except (OSError, ValueError):  # ValueError: of another size than it was written
             raise UserError(
                 f"{self.folder}: the token files of the {split} data are damaged. Delete this folder and resume: it "

@@ -6,7 +6,7 @@
     a validation_dataset  everything in it validates, everything in the data set trains
     train.txt + val.txt   a folder that is split already stays so; its test.txt is not read
 
-Everything is read in pieces; only a fine-tuning run's index of conversations is held in memory.
+Everything is read in pieces; of conversations only their lengths are held in memory.
 The one rule: the folder appears complete under its name, or not at all.
 """
 
@@ -25,18 +25,18 @@ from engine.tokenizers import Tokenizer, token_dtype
 from engine.tokenizers.chat_format import ChatFormat, render
 from engine.tokenizers.chat_formats import save_chat_format
 from trainers.config import TrainingConfig
-from trainers.corpora import BEGINS, LEARNT, TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
+from trainers.corpora import TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
 from trainers.data_files import data_files
 from trainers.data_splits import Split, parts_of, split_of, test_share_of
 from trainers.datasets import is_plain_text, read_rows, text_of_file
 from trainers.durable_files import replaced_directory, sync_files
+from trainers.packing import WaitingConversations
 from trainers.row_formats import DataRow
 
 Progress = Callable[[str], None]  # told the stage, often; may raise to stop
 
 _PIECE = 1 << 20  # characters encoded at once
 _BETWEEN_WORDS = re.compile(r"(?<=\S)\s(?=\S)")
-_OPEN_WINDOWS = 64  # windows that packing keeps open at a time
 
 
 def build_corpus(
@@ -245,41 +245,61 @@ def encoded(messages: Sequence[ChatMessage], tokenizer: Tokenizer, chat_format: 
 def _write_conversations(
     config: TrainingConfig, tokenizer: Tokenizer, chat_format: ChatFormat, folder: Path, progress: Progress
 ) -> TokenFiles:
-    counter = _Counter()
-    found: dict[Split, list[tuple[Ids, Ids]]] = {"train": [], "validation": []}
-    truncated = without_answer = unknown = 0
-    for row, side in conversations(config, counter):
-        if side == "test":
-            continue
-        if not row.messages:
-            without_answer += 1
-            continue
-        whole = encoded(row.messages, tokenizer, chat_format)
-        ids, mask = whole.ids[: config.context_length + 1], whole.mask[: config.context_length + 1]
-        truncated += len(whole.ids) > len(ids)
-        unknown += tokenizer.count_unknown(row.content)
-        if not mask[1:].any():
-            without_answer += 1  # the answer begins beyond the context
-            continue
-        found[side].append((ids, mask))
-        progress(f"reading data: {sum(map(len, found.values())):,} conversations")
-    if not found["train"]:
-        raise UserError(
-            f"{config.dataset}: there is no conversation with an assistant turn that fits into context_length "
-            f"{config.context_length}. Fine-tuning learns answers; plain text is for pretraining."
+    dtype = token_dtype(tokenizer.vocab_size)
+    with (
+        WaitingConversations(folder, "train", dtype) as train,
+        WaitingConversations(folder, "validation", dtype) as validation,
+    ):
+        found = _ConversationCounts()
+        for row, side in conversations(config, found.rejected):
+            if side == "test":
+                continue
+            kept = found.add(row, config.context_length, tokenizer, chat_format)
+            if kept is not None:
+                (train if side == "train" else validation).add(*kept)
+                progress(f"reading data: {len(train) + len(validation):,} conversations")
+        if not len(train):
+            raise UserError(
+                f"{config.dataset}: there is no conversation with an assistant turn that fits into context_length "
+                f"{config.context_length}. Fine-tuning learns answers; plain text is for pretraining."
+            )
+        progress("packing the conversations" if config.packing else "padding the conversations")
+        return TokenFiles(
+            method=config.method,
+            vocab_size=tokenizer.vocab_size,
+            context_length=config.context_length,
+            train_tokens=train.write_windows(config),
+            validation_tokens=validation.write_windows(config),
+            train_rows=len(train),
+            validation_rows=len(validation),
+            rejected=found.rejected.rejected + found.without_answer,
+            truncated=found.truncated,
+            unknown_characters=found.unknown,
         )
-    return TokenFiles(
-        method=config.method,
-        vocab_size=tokenizer.vocab_size,
-        context_length=config.context_length,
-        train_tokens=_write_packed(found["train"], "train", config, folder),
-        validation_tokens=_write_packed(found["validation"], "validation", config, folder),
-        train_rows=len(found["train"]),
-        validation_rows=len(found["validation"]),
-        rejected=counter.rejected + without_answer,
-        truncated=truncated,
-        unknown_characters=unknown,
-    )
+
+
+class _ConversationCounts:
+    """What becomes of the rows of a fine-tuning run, one by one."""
+
+    def __init__(self) -> None:
+        self.rejected = _Counter()
+        self.truncated = self.without_answer = self.unknown = 0
+
+    def add(
+        self, row: DataRow, context_length: int, tokenizer: Tokenizer, chat_format: ChatFormat
+    ) -> Encoded | None:
+        """The conversation cut to the context; None when no answer begins within it."""
+        if not row.messages:
+            self.without_answer += 1
+            return None
+        whole = encoded(row.messages, tokenizer, chat_format)
+        ids, mask = whole.ids[: context_length + 1], whole.mask[: context_length + 1]
+        self.truncated += len(whole.ids) > len(ids)
+        self.unknown += tokenizer.count_unknown(row.content)
+        if not mask[1:].any():
+            self.without_answer += 1
+            return None
+        return Encoded(ids, mask)
 
 
 def conversations(
@@ -293,53 +313,3 @@ def conversations(
     if parts.validation:
         for row in read_rows(parts.validation, reject):
             yield row, "validation"
-
-
-def _write_packed(
-    conversations: list[tuple[Ids, Ids]], split: Split, config: TrainingConfig, folder: Path
-) -> int:
-    """Write windows of whole conversations, shuffled first so that neighbours in the file part; tokens learnt."""
-    order = np.random.default_rng((config.seed, 0x9ACC)).permutation(len(conversations))
-    width = config.context_length + 1
-    learnt = 0
-    with (
-        (folder / f"{split}.bin").open("wb") as ids_file,
-        (folder / f"{split}.marks").open("wb") as marks_file,
-    ):
-        for window in pack([len(conversations[i][0]) for i in order], width):
-            ids, marks = packed_window([conversations[order[i]] for i in window], width)
-            learnt += int((marks & LEARNT).sum())
-            ids_file.write(ids.tobytes())
-            marks_file.write(marks.tobytes())
-    return learnt
-
-
-def packed_window(conversations: list[tuple[Ids, Ids]], width: int) -> tuple[Ids, Ids]:
-    """Ids and marks of conversations end to end; padding is id 0, never a target, and a text of its own."""
-    ids = np.zeros(width, dtype=conversations[0][0].dtype)
-    marks = np.zeros(width, dtype=np.uint8)
-    end = 0
-    for its_ids, its_mask in conversations:
-        begin, end = end, end + len(its_ids)
-        ids[begin:end] = its_ids
-        marks[begin:end] = its_mask * LEARNT
-        marks[begin] = BEGINS  # and not learnt: nothing foretells a first token
-    marks[end : end + 1] = BEGINS
-    return ids, marks
-
-
-def pack(lengths: list[int], width: int) -> Iterator[list[int]]:
-    """Indices of what goes together into each window of `width`: first fit among a few open windows."""
-    open_windows: list[tuple[int, list[int]]] = []  # room left, indices
-    for index, length in enumerate(lengths):
-        place = next((i for i, (room, _) in enumerate(open_windows) if room >= length), None)
-        if place is None:
-            if len(open_windows) == _OPEN_WINDOWS:
-                fullest = min(range(_OPEN_WINDOWS), key=lambda i: open_windows[i][0])
-                yield open_windows.pop(fullest)[1]
-            open_windows.append((width - length, [index]))
-        else:
-            room, window = open_windows[place]
-            window.append(index)
-            open_windows[place] = (room - length, window)
-    yield from (window for _, window in open_windows)

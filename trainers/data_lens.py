@@ -5,6 +5,7 @@
     problems(report)                      # what must keep the run from starting; empty when all is well
 
     trained   the loss is taken on it          masked   the model reads it only
+    prompt    learnt too, as prompt_loss asks
     padding   fills a window                   cut      beyond the context; the model never sees it
 
 Torch-free. The one rule: kinds come from the arrays that training reads (`corpora`), never from what was meant.
@@ -25,14 +26,17 @@ from engine.tokenizers import Tokenizer
 from engine.tokenizers.chat_format import ChatFormat, end_ids
 from trainers.config import TrainingConfig
 from trainers.corpora import IGNORED, ConversationWindows, Ids, TextWindows
-from trainers.corpus_building import conversations, encoded, pack, packed_window, pieces
+from trainers.corpus_building import conversations, encoded, pieces
 from trainers.data_lens_counts import Lengths, Repetition, RowCounts, leaked_lines
 from trainers.data_splits import Split, parts_of
-from trainers.datasets import DataReport, RejectedLine, inspect, is_plain_text, read_text_chunks
+from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
+from trainers.packing import packed_window, windows_of
 from trainers.row_formats import DataRow
 from trainers.tokenizer_choice import make_tokenizer
 
-Kind = Literal["trained", "masked", "padding", "cut"]
+Kind = Literal["trained", "prompt", "masked", "padding", "cut"]
+_SEEN_KINDS: tuple[Kind, ...] = ("masked", "trained", "prompt")  # by their numbers
+_MASKED, _TRAINED, _PROMPT = range(len(_SEEN_KINDS))
 SAMPLES = 50  # rows shown
 _TOKENS_SHOWN = 4_000  # of a row
 # Characters that a look makes its vocabulary of; the run makes it of everything.
@@ -57,6 +61,7 @@ class LensRow(Record):
     masked: int
     cut: int
     padding: int  # to the end of the window, had the row it alone
+    prompt: int = 0
     file: str = ""
     split: Split = "train"
 
@@ -73,13 +78,15 @@ class LensReport(Record):
     train_rows: int = 0
     validation_rows: int = 0
     test_rows: int = 0  # kept for testing, and not looked at
-    tokens: int = 0  # trained + masked + cut
+    tokens: int = 0  # trained + prompt + masked + cut
     trained_tokens: int = 0
+    prompt_tokens: int = 0  # of prompts that are learnt too
     masked_tokens: int = 0
     cut_tokens: int = 0
     truncated_rows: int = 0
     rows_without_target: int = 0
-    windows: int = 0  # fine-tuning: packed windows of the training rows
+    windows: int = 0  # fine-tuning: windows that the training rows fill
+    packing: bool = True  # several rows in one window
     padding_tokens: int = 0  # in them
     lengths: Lengths = Lengths()  # tokens of a row
     unknown_characters: int = 0
@@ -89,11 +96,6 @@ class LensReport(Record):
     repetitions: tuple[Repetition, ...] = ()  # the first of them
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-
-    @property
-    def rejected(self) -> tuple[RejectedLine, ...]:
-        """The first lines that cannot be used, with their reasons."""
-        return self.data.rejected
 
 
 def problems(report: LensReport) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class _Lens:
         self._most_samples = samples
         self._samples: list[LensRow] = []
         self._counts = RowCounts()
-        self._tokens = self._trained = self._cut = 0
+        self._tokens = self._trained = self._prompt = self._cut = 0
         self._truncated = self._without_target = self._unknown = 0
         self._unknown_characters: set[str] = set()
         self._packed: list[int] = []  # lengths of the training conversations
@@ -165,9 +167,8 @@ class _Lens:
             ids = self._tokenizer.encode_to_array(text)
             end = self._tokenizer.end_of_text
             ids = ids if end is None else np.append(ids, np.array([end], dtype=ids.dtype))
-            targets: Ids = ids.astype(np.int64)
             self._counts.add(row, text, split, len(ids))
-            self._add(row, split, ids, targets, len(ids))
+            self._add(row, split, ids, np.full(len(ids), _TRAINED), len(ids))
         elif row.messages:
             self._look_at_conversation(row, text, split)
         else:
@@ -179,35 +180,42 @@ class _Lens:
         width = self._config.context_length + 1
         ids, mask = whole.ids[:width], whole.mask[:width]
         window, marks = packed_window([(ids, mask)], width)
-        targets = ConversationWindows(window[None], marks[None]).at(np.array([0])).targets[0]  # (T,)
+        windows = ConversationWindows(window[None], marks[None], self._config.prompt_loss)
+        answers = targets = windows.at(np.array([0])).targets[0]  # (T,)
         self._counts.add(row, text, split, len(whole.ids))
         self._truncated += len(whole.ids) > width
         if not mask[1:].any():
             self._without_target += 1  # training leaves it out
         else:
+            if split == "train":  # validation is of answers alone
+                targets = windows.batch(1, 0, 0).targets[0]
             # Padding must not be a target; the token that ends a reply must be one, if nothing is cut off.
             self._trained_padding += int((targets[len(ids) - 1 :] != IGNORED).sum())
-            learnt = whole.ids[1:][whole.mask[1:] > 0] if len(whole.ids) > width else targets
+            learnt = whole.ids[1:][whole.mask[1:] > 0] if len(whole.ids) > width else answers
             self._checked += 1
             self._endless += not np.isin(learnt, list(self._ends)).any()
             if split == "train":
                 self._packed.append(len(ids))
-        self._add(row, split, whole.ids, np.concatenate([[IGNORED], targets])[: len(ids)], width)
+        kinds = np.where(answers != IGNORED, _TRAINED, np.where(targets != IGNORED, _PROMPT, _MASKED))
+        self._add(row, split, whole.ids, np.concatenate([[_MASKED], kinds])[: len(ids)], width)
 
-    def _add(self, row: DataRow, split: Split, ids: Ids, targets: Ids, width: int) -> None:
-        """Count a row of which `targets` are seen: IGNORED where no loss is taken."""
-        trained, cut = int((targets != IGNORED).sum()), len(ids) - len(targets)
+    def _add(self, row: DataRow, split: Split, ids: Ids, kinds: Ids, width: int) -> None:
+        """Count a row of which the tokens that are seen are of these `kinds`."""
+        masked, trained, prompt = (int((kinds == kind).sum()) for kind in (_MASKED, _TRAINED, _PROMPT))
+        cut = len(ids) - len(kinds)
         self._tokens += len(ids)
         self._trained += trained
+        self._prompt += prompt
         self._cut += cut
         if len(self._samples) < self._most_samples:
             padding = max(0, width - len(ids))
             self._samples.append(
                 LensRow(
                     line=row.line,
-                    tokens=self._lens_tokens(ids, targets, padding),
+                    tokens=self._lens_tokens(ids, kinds, padding),
                     trained=trained,
-                    masked=len(targets) - trained,
+                    prompt=prompt,
+                    masked=masked,
                     cut=cut,
                     padding=padding,
                     file=row.file,
@@ -215,11 +223,11 @@ class _Lens:
                 )
             )
 
-    def _lens_tokens(self, ids: Ids, targets: Ids, padding: int) -> tuple[LensToken, ...]:
-        kinds: list[Kind] = ["masked" if target == IGNORED else "trained" for target in targets.tolist()]
-        kinds += ["cut"] * (len(ids) - len(kinds))
+    def _lens_tokens(self, ids: Ids, kinds: Ids, padding: int) -> tuple[LensToken, ...]:
+        names: list[Kind] = [_SEEN_KINDS[kind] for kind in kinds.tolist()]
+        names += ["cut"] * (len(ids) - len(names))
         texts = [self._tokenizer.decode([token_id]) for token_id in ids[:_TOKENS_SHOWN].tolist()]
-        tokens = [LensToken(text, kind) for text, kind in zip(texts, kinds, strict=False)]
+        tokens = [LensToken(text, name) for text, name in zip(texts, names, strict=False)]
         if padding and len(ids) <= _TOKENS_SHOWN:
             tokens.append(LensToken(f"{padding:,} × padding", "padding"))
         return tuple(tokens)
@@ -254,8 +262,9 @@ class _Lens:
             window = windows.at(np.array([number]))
             ids = np.append(window.inputs[0], window.targets[0, -1:])
             # The first token is only read: within a window nothing comes before it.
-            targets = np.concatenate([[IGNORED], window.targets[0]])
-            tokens = self._lens_tokens(ids, targets, 0)
+            kinds = np.full(len(ids), _TRAINED)
+            kinds[0] = _MASKED
+            tokens = self._lens_tokens(ids, kinds, 0)
             self._samples.append(
                 LensRow(line=number + 1, tokens=tokens, trained=len(ids) - 1, masked=1, cut=0, padding=0)
             )
@@ -277,11 +286,13 @@ class _Lens:
             test_rows=counts.rows["test"],
             tokens=self._tokens,
             trained_tokens=self._trained,
-            masked_tokens=self._tokens - self._trained - self._cut,
+            prompt_tokens=self._prompt,
+            masked_tokens=self._tokens - self._trained - self._prompt - self._cut,
             cut_tokens=self._cut,
             truncated_rows=self._truncated,
             rows_without_target=self._without_target,
             windows=windows,
+            packing=config.packing,
             padding_tokens=padding,
             lengths=counts.lengths(),
             unknown_characters=self._unknown,
@@ -294,11 +305,9 @@ class _Lens:
         )
 
     def _packing(self) -> tuple[int, int]:
-        """Windows that the training rows fill, packed in the run's own order, and the padding in them."""
-        order = np.random.default_rng((self._config.seed, 0x9ACC)).permutation(len(self._packed))
-        width = self._config.context_length + 1
-        windows = sum(1 for _ in pack([self._packed[i] for i in order], width))
-        return windows, windows * width - sum(self._packed)
+        """Windows that the training rows fill, packed as the run does, and the padding in them."""
+        windows = sum(1 for _ in windows_of(self._packed, self._config))
+        return windows, windows * (self._config.context_length + 1) - sum(self._packed)
 
     def _errors(self) -> Iterator[str]:
         if self._trained_padding:
@@ -331,3 +340,8 @@ class _Lens:
             ),
         )
         yield from (words.format(f"{count:,}") for count, words in found if count)
+        if self._config.prompt_loss:
+            yield (
+                f"Prompts are learnt too: a token of theirs counts {self._config.prompt_loss:g} in the training loss, "
+                "one of an answer 1. Validation is of answers alone."
+            )

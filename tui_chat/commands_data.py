@@ -2,6 +2,7 @@
 
     tui-chat data chats.jsonl --tokenizer builtin --rows 3
     tui-chat data chats.csv --tokenizer gpt2 --method fine_tuning --context-length 512 --json
+    tui-chat data chats.jsonl --tokenizer builtin --set packing=false prompt_loss=0.1
 
 The one rule: every line of the file is accounted for: used, or named with the reason why not.
 """
@@ -29,6 +30,7 @@ _CONTEXT_LENGTHS = {"char": 256, "bpe": 256, "gpt2": 1024}  # where no model say
 _COUNTS = (  # of a lens report, in words
     ("tokens", "tokens"),
     ("trained_tokens", "learnt"),
+    ("prompt_tokens", "prompt, learnt too"),
     ("masked_tokens", "only read"),
     ("cut_tokens", "cut off"),
     ("padding_tokens", "padding"),
@@ -53,6 +55,15 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--method", choices=("pretraining", "fine_tuning"), help="default: fine_tuning for conversations"
     )
     data.add_argument("--context-length", type=int, default=0, metavar="N", help="default: the model's own")
+    data.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="extend",
+        nargs="+",
+        default=[],
+        help="settings of the run, as for train: packing=false, prompt_loss=0.1, test_share=0.1",
+    )
     data.add_argument("--rows", type=int, metavar="N", help="rows to show token by token")
     data.add_argument("--json", action="store_true", help="print one JSON object per file")
     data.set_defaults(run=_run_data)
@@ -67,6 +78,8 @@ def _run_data(options: argparse.Namespace) -> int:
 def _show_data(path: Path, options: argparse.Namespace) -> None:
     from trainers.datasets import inspect
 
+    if options.changes and not options.tokenizer:
+        raise UserError("--set shows what a run would see; say with which tokens: --tokenizer builtin.")
     report, lens = inspect(path), None
     if options.tokenizer:
         from trainers.data_lens import look_at
@@ -84,6 +97,7 @@ def _lens_config(path: Path, report: DataReport, options: argparse.Namespace) ->
     from engine.model_card import read_model_card
     from engine.model_library import resolve
     from trainers.config import TrainingConfig
+    from tui_chat.commands_training import with_settings  # here, for it imports this module
 
     reference = options.tokenizer
     is_own = reference in _OWN_TOKENIZERS
@@ -103,7 +117,7 @@ def _lens_config(path: Path, report: DataReport, options: argparse.Namespace) ->
         )
     named = {"tokenizer": reference} if is_own else {"base_model": reference}
     facts = {"dataset": str(path), "method": method, "context_length": length, **named}
-    return TrainingConfig.from_dict(facts, "tui-chat data")
+    return with_settings(TrainingConfig.from_dict(facts, "tui-chat data"), options.changes)
 
 
 def data_facts(path: Path, report: DataReport, lens: LensReport | None) -> dict[str, Any]:
@@ -164,7 +178,7 @@ def _lens_lines(lens: LensReport) -> list[str]:
     red = ("\x1b[1;31m", "\x1b[0m") if in_colour else ("", "")
     lines += [f"  {red[0]}A run could not start: {error}{red[1]}" for error in lens.errors]
     if lens.samples:
-        lines += ["", f"  {lens_text.legend(in_colour)}"]
+        lines += ["", f"  {lens_text.legend(in_colour, lens.prompt_tokens > 0)}"]
     for row in lens.samples:
         lines += ["", f"  {lens_text.heading(row)}", lens_text.row_text(row, in_colour)]
     return lines

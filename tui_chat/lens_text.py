@@ -2,6 +2,7 @@
 
     colours    learnt green, only read grey, cut off red, padding dim; every other token a shade lighter
     brackets   <|user|>Hi<|assistant|>[Hello!<|endoftext|>] {beyond the context} (12 × padding)
+               with prompt_loss a learnt prompt is yellow, or /between strokes/
 
 The one rule: what tokens say is foreign text; controls become visible, and a line break shows as ⏎ too.
 """
@@ -19,18 +20,21 @@ if TYPE_CHECKING:  # it loads numpy, and the app starts without
 
 LEGEND = {
     "trained": "learnt",
+    "prompt": "prompt, learnt too",
     "masked": "only read",
     "padding": "padding",
     "cut": "cut off",
 }
 _COLOURS: dict[Kind, tuple[str, str]] = {  # of every other token, so that one sees where tokens end
     "trained": ("32", "92"),
+    "prompt": ("33", "93"),
     "masked": ("90", "37"),
     "padding": ("2;3", "2;3"),
     "cut": ("9;31", "9;91"),
 }
 _BRACKETS: dict[Kind, tuple[str, str]] = {
     "trained": ("[", "]"),
+    "prompt": ("/", "/"),
     "masked": ("", ""),
     "padding": (" (", ")"),
     "cut": ("{", "}"),
@@ -47,9 +51,10 @@ def row_text(row: LensRow, in_colour: bool) -> str:
     return "".join(_coloured(row.tokens) if in_colour else _in_brackets(row.tokens))
 
 
-def legend(in_colour: bool) -> str:
-    """What the colours or brackets mean."""
-    kinds: tuple[Kind, ...] = ("trained", "masked", "cut", "padding")
+def legend(in_colour: bool, has_prompts: bool = False) -> str:
+    """What the colours or brackets mean; prompts are named where some are learnt."""
+    learnt: tuple[Kind, ...] = ("trained", "prompt") if has_prompts else ("trained",)
+    kinds: tuple[Kind, ...] = (*learnt, "masked", "cut", "padding")
     if in_colour:
         return " · ".join(_painted(LEGEND[kind], _COLOURS[kind][0]) for kind in kinds)
     return " · ".join(LEGEND[kind].join(_BRACKETS[kind]).strip() for kind in kinds)
@@ -62,6 +67,7 @@ def heading(row: LensRow) -> str:
         f"{count:,} {word}"
         for count, word in (
             (row.trained, "learnt"),
+            (row.prompt, "learnt of the prompt"),
             (row.masked, "only read"),
             (row.cut, "cut off"),
             (row.padding, "padding"),

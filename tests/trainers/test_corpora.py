@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.errors import UserError
 from engine.tokenizers import END_OF_TEXT
@@ -17,7 +15,7 @@ from engine.tokenizers.char import CharTokenizer
 from engine.tokenizers.chat_formats import CHAT, COMPLETION
 from trainers.config import TrainingConfig
 from trainers.corpora import IGNORED, Corpus, TextWindows
-from trainers.corpus_building import build_corpus, pack, pieces, training_texts
+from trainers.corpus_building import build_corpus, pieces, training_texts
 
 
 def say_nothing(stage: str) -> None:
@@ -62,7 +60,7 @@ def test_rows_are_split_by_their_own_hash_and_end_with_the_end_token(
 def test_windows_cover_the_validation_text_once() -> None:
     windows = TextWindows(np.arange(111_540, dtype=np.uint16), 64)
     assert len(windows) == 1742
-    inputs, targets, segments = windows.at(np.arange(1742))
+    inputs, targets, segments, _ = windows.at(np.arange(1742))
     assert segments is None
     assert (inputs.ravel() == np.arange(1742 * 64) % 65536).all()
     assert (targets.ravel() == (np.arange(1742 * 64) + 1) % 65536).all()
@@ -81,7 +79,7 @@ def test_only_answers_and_their_end_are_targets(
 ) -> None:
     config = tiny.with_changes("test", method="fine_tuning", dataset=str(chats_file), context_length=120)
     corpus, tokenizer = built_chats(config, tmp_path / "tokens")
-    inputs, targets, segments = corpus.train.at(np.arange(len(corpus.train)))
+    inputs, targets, segments, _ = corpus.train.at(np.arange(len(corpus.train)))
     said = "".join(tokenizer.decode([i]) if i != IGNORED else "" for i in targets.ravel().tolist())
     answers = [answer + " comes." for answer in said.replace(" comes.", "").split(END_OF_TEXT)[:-1]]
     conversations = [
@@ -103,13 +101,6 @@ def test_an_epoch_shows_every_window_once(tmp_path: Path, tiny: TrainingConfig, 
     assert sorted(map(tuple, rows.tolist())) == sorted(map(tuple, everything.tolist()))
     second = np.concatenate([windows.batch(1, 5, count + step).inputs for step in range(count)])
     assert rows.tolist() != second.tolist()
-
-
-@given(st.lists(st.integers(1, 20), min_size=1, max_size=300))
-def test_packing_loses_nothing_and_overfills_nothing(lengths: list[int]) -> None:
-    windows = list(pack(lengths, 20))
-    assert sorted(index for window in windows for index in window) == list(range(len(lengths)))
-    assert max(sum(lengths[index] for index in window) for window in windows) <= 20
 
 
 def test_a_long_text_gives_the_same_tokens_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
-from trainers import corpus_building, data_lens, launcher
+from trainers import data_lens, launcher, packing
 from trainers.config import TrainingConfig
 from trainers.corpora import LEARNT, Ids
 from trainers.corpus_building import build_corpus
@@ -69,7 +69,7 @@ def test_the_counts_are_those_of_the_token_files_of_the_run(chats_file: Path, tm
 def test_training_on_padding_is_a_red_line_and_no_run_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = corpus_building.packed_window
+    real = packing.packed_window
 
     def careless(conversations: list[tuple[Ids, Ids]], width: int) -> tuple[Ids, Ids]:
         ids, _ = real(conversations, width)
@@ -136,6 +136,29 @@ def test_a_share_of_rows_can_be_kept_for_testing_and_validation_stays_the_same(
     assert report.test_rows > 0
     assert rows[1] == (report.train_rows, report.validation_rows)
     assert rows[0] == (report.train_rows + report.test_rows, report.validation_rows)
+
+
+def test_prompts_that_count_in_the_loss_are_shown_as_learnt_and_the_end_is_still_wanted(
+    tmp_path: Path,
+) -> None:
+    config = config_of(tmp_path / "a.jsonl", chat("Hi", "Yes"), prompt_loss=0.1)
+    report = look_at(config)
+    (row,) = report.samples
+    assert words(row, "masked") == ["<|user|>"]  # nothing foretells a first token
+    assert words(row, "prompt") == ["H", "i", "<|assistant|>"]
+    assert words(row, "trained") == [*"Yes", "<|endoftext|>"]
+    assert (report.prompt_tokens, report.trained_tokens, report.masked_tokens) == (3, 4, 1)
+    assert any("counts 0.1 in the training loss" in warning for warning in report.warnings)
+    assert problems(report) == ()
+    (problem,) = problems(look_at(config.with_changes("test", chat_format="completion")))
+    assert "never a target" in problem
+
+
+def test_without_packing_each_row_has_a_window_of_its_own(chats_file: Path) -> None:
+    config = TrainingConfig(method="fine_tuning", dataset=str(chats_file), context_length=90)
+    packed, alone = look_at(config), look_at(config.with_changes("test", packing=False))
+    assert alone.windows == alone.train_rows > packed.windows
+    assert alone.padding_tokens > packed.padding_tokens
 
 
 def test_rows_of_a_folder_are_named_with_their_files(tmp_path: Path) -> None:

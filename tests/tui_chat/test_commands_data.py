@@ -67,6 +67,28 @@ def test_json_holds_the_contracts_keys_and_the_rows_that_were_asked_for(
     assert any("Rows cut off at the end" in warning for warning in facts["warnings"])
 
 
+def test_settings_of_the_run_show_in_what_it_would_see(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"prompt": "Hi", "completion": "Yes"}\n' * 4)
+    look = (str(path), "--tokenizer", "char", "--context-length", "15", "--set")
+    _, out, _ = data(capsys, *look, "prompt_loss=0.1", "packing=false", "validation_share=0.0")
+    assert "[learnt] · /prompt, learnt too/ · only read" in out
+    assert "<|user|>/Hi<|assistant|>/[Yes<|endoftext|>] (8 × padding)" in out
+    assert "prompt, learnt too: 12" in out and "padding: 32" in out
+    assert "counts 0.1 in the training loss" in out
+    _, out, _ = data(capsys, *look, "validation_share=0.0")
+    assert "padding: 0" not in out and "prompt, learnt too" not in out
+
+
+def test_settings_need_a_tokenizer_and_must_exist(capsys: pytest.CaptureFixture[str], chats: str) -> None:
+    code, _, problem = data(capsys, chats, "--set", "packing=false")
+    assert code != 0 and "--tokenizer" in problem
+    code, _, problem = data(capsys, chats, "--tokenizer", "char", "--set", "pakking=false")
+    assert code != 0 and "packing" in problem
+
+
 def test_what_no_run_could_start_with_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"prompt": "A question longer than that", "completion": "Yes"}\n')

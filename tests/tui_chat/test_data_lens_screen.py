@@ -137,7 +137,7 @@ async def test_a_recipe_that_cannot_learn_from_the_data_says_so_instead(tmp_path
 
 
 def test_every_kind_of_token_looks_different_without_colours_too() -> None:
-    kinds: tuple[Kind, ...] = ("trained", "masked", "padding", "cut")
+    kinds: tuple[Kind, ...] = ("trained", "prompt", "masked", "padding", "cut")
     for has_colours in (True, False):
         words = [token_words((LensToken("x", kind),), has_colours) for kind in kinds]
         assert all(isinstance(one, Content) for one in words)

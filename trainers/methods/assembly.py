@@ -100,7 +100,7 @@ def open_data(
         tokenizer, chat_format = make_tokenizer(config, progress)
         build_corpus(config, tokenizer, chat_format, tokens_path, progress)
     tokenizer = load_tokenizer(tokens_path)
-    corpus = Corpus(tokens_path)
+    corpus = Corpus(tokens_path, config.prompt_loss)
     files = corpus.files
     logger.info("%d training tokens, %d validation tokens", files.train_tokens, files.validation_tokens)
     for count, what in (

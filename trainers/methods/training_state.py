@@ -45,6 +45,8 @@ _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
 # Settings that runs made before them did not have: they count when they are not what such runs did.
 _LATER = (
     "test_share",
+    "packing",
+    "prompt_loss",
     "optimizer",
     "muon_learning_rate",
     "muon_momentum",

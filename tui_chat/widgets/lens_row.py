@@ -19,18 +19,21 @@ if TYPE_CHECKING:  # they load numpy, and the app starts without
 
 _STYLES: dict[Kind, tuple[str, str]] = {  # of every other token, so that one sees where tokens end
     "trained": ("$text-success on $success 15%", "$text-success on $success 30%"),
+    "prompt": ("$text-warning on $warning 12%", "$text-warning on $warning 26%"),
     "masked": ("$foreground 65% on $foreground 4%", "$foreground 65% on $foreground 10%"),
     "padding": ("italic $foreground 45%", "italic $foreground 45%"),
     "cut": ("strike $text-error on $error 10%", "strike $text-error on $error 20%"),
 }
 _WITHOUT_COLOURS: dict[Kind, tuple[str, str]] = {
     "trained": ("reverse", "bold reverse"),
+    "prompt": ("underline", "bold underline"),
     "masked": ("", "bold"),
     "padding": ("italic dim", "italic dim"),
     "cut": ("strike", "bold strike"),
 }
 _KINDS: tuple[tuple[Kind, str], ...] = (
     ("trained", "trained_tokens"),
+    ("prompt", "prompt_tokens"),
     ("masked", "masked_tokens"),
     ("cut", "cut_tokens"),
     ("padding", "padding_tokens"),
@@ -75,7 +78,8 @@ def facts_words(report: LensReport, name: str) -> Content:
         lines.append(Content.styled(f"{sides} · {spread} {lengths.p95:,}", "$foreground 70%"))
     if report.windows:
         share = 1 - report.padding_tokens / (report.windows * (report.context_length + 1))
-        packed = f"packed into {report.windows:,} windows, {share:.0%} full"
+        how = "packed into" if report.packing else "not packed:"
+        packed = f"{how} {report.windows:,} windows, {share:.0%} full"
         lines.append(Content.styled(packed, "$foreground 70%"))
     lines += [Content.styled(f"✖ {one_line(error, 400)}", "bold $text-error") for error in report.errors]
     lines += [Content.styled(f"! {one_line(words, 200)}", "$text-warning") for words in report.warnings[:4]]
