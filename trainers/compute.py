@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trainers.config import TrainingConfig
-from trainers.estimates import ModelShape, operations_per_token
+from trainers.model_shape import ModelShape, operations_per_token
 from trainers.run_directory import RunStatus
 
 # Dense bfloat16 operations per second from the makers' data sheets; the first name found in the card's is taken.

@@ -11,19 +11,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from engine import model_library
 from engine.errors import UserError
-from engine.model_card import read_json, read_model_card
 from engine.paths import typed_path
 from engine.records import words_of
+from trainers.base_models import BaseModel, shape_of_run
 from trainers.config import TrainingConfig, read_recipe, recipe_text
 from trainers.data_files import is_data_name
 from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
-from trainers.estimates import ModelShape, Speed, estimate, num_parameters, vocabulary_size
+from trainers.estimates import Speed
+from trainers.model_shape import ModelShape
+from trainers.preflight import DataSize, Machine, Preflight, data_size, look_ahead
 from trainers.run_directory import check_run_name
 from tui_chat import quantities
 from tui_chat.text import one_line
@@ -42,7 +42,6 @@ FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
 NUMBERS = ("max_steps", "batch_size", "context_length", "num_layers", "num_heads", "embedding_size")
 _SOURCE = "form"
 _GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
-_CHARACTERS_PER_TOKEN = 4  # of byte-pair encodings, about
 _LARGE_FILE = 100_000_000  # bytes; of more, the check sees a part
 _ROWS_OF_LARGE, _MILLIONS_OF_LARGE = 20_000, 50
 
@@ -257,77 +256,40 @@ def data_hint(config: TrainingConfig, report: DataReport) -> str:
     return ""
 
 
-class BaseModel(NamedTuple):
-    """A model to start from, as far as it is known without loading it."""
-
-    words: str
-    shape: ModelShape | None = None
-    num_parameters: int = 0
-
-
-def look_at_model(reference: str) -> BaseModel:
-    """What is known of a model to start from; one of the Hub is not downloaded for it.
-
-    Raises:
-        UserError: when there is no such model.
-    """
-    if reference.startswith("hf:"):
-        return BaseModel("Downloaded when the run starts, if it is not there yet.")
-    directory = model_library.resolve(reference)
-    card, config = (
-        read_model_card(directory),
-        read_json(directory / "config.json", "a model directory needs it"),
+def words_of_model(base: BaseModel) -> str:
+    """What is known of a model to start from."""
+    if base.shape is None:
+        return "Downloaded when the run starts, if it is not there yet."
+    return (
+        f"{base.name}: {quantities.count(base.num_parameters)} parameters, "
+        f"context {base.shape.context_length:,}"
     )
-    numbers = [_first_number(config, *names) for names in _CONFIG_NAMES]
-    shape = ModelShape(
-        numbers[0], numbers[1], card.context_length or numbers[2], card.vocab_size or numbers[3]
-    )
-    parameters = card.num_parameters or num_parameters(shape)
-    words = f"{card.name}: {quantities.count(parameters)} parameters, context {shape.context_length:,}"
-    return BaseModel(words, shape, parameters)
 
 
-def expectations(
-    config: TrainingConfig, data: CheckedData | None, base: BaseModel | None, speeds: Sequence[Speed]
-) -> list[tuple[str, str]]:
-    """(what, how much) of what a run will need; an existing model's shape is not known before it was looked at."""
-    if not config.base_model:
-        characters = data.characters if data else _GUESSED_CHARACTERS
-        shape, parameters = ModelShape.of(config, vocabulary_size(config, characters)), 0
-    elif base and base.shape:
-        shape, parameters = base.shape, base.num_parameters
-        shape = replace(shape, context_length=min(shape.context_length, config.context_length))
-    else:
-        return [("", "Known when the model to start from is there.")]
-    found = estimate(config, shape, speeds, parameters)
-    basis = f"as fast as “{found.measured_by}”" if found.measured_by else "a rough guess"
-    return [
-        ("Parameters", f"{found.num_parameters:,}"),
-        ("Memory", f"about {quantities.byte_count(found.memory_bytes)}"),
-        ("Time", f"about {quantities.duration(found.seconds)}, {basis}"),
-        ("Reads", f"{quantities.count(found.tokens)} tokens{_repetitions(config, data, found.tokens)}"),
-    ]
+def shape_of(
+    config: TrainingConfig, data: CheckedData | None, base: BaseModel | None
+) -> tuple[ModelShape, int] | None:
+    """The shape and the parameters of a run's model; None while the model to start from is not known."""
+    return shape_of_run(config, base, data.characters if data else _GUESSED_CHARACTERS)
 
 
-def _repetitions(config: TrainingConfig, data: CheckedData | None, tokens: int) -> str:
-    if data is None or not data.report.complete or not data.report.characters:
-        return ""
-    is_by_character = config.tokenizer == "char" and not config.base_model
-    times = tokens / (data.report.characters / (1 if is_by_character else _CHARACTERS_PER_TOKEN))
-    return f", the data {times:.1f} times" if times >= 0.1 else ""
-
-
-# Layers, width, context and vocabulary in a config.json, as GPT-2 and as others call them.
-_CONFIG_NAMES = (
-    ("n_layer", "num_hidden_layers"),
-    ("n_embd", "hidden_size"),
-    ("n_positions", "max_position_embeddings"),
-    ("vocab_size",),
-)
-
-
-def _first_number(config: Mapping[str, object], *names: str) -> int:
-    return next((value for name in names if isinstance(value := config.get(name), int)), 1)
+def preflight_of(
+    config: TrainingConfig,
+    data: CheckedData | None,
+    base: BaseModel | None,
+    speeds: Sequence[Speed],
+    machine: Machine,
+    measured: float = 0.0,
+) -> Preflight | None:
+    """What a run will need; None while the model to start from is not known."""
+    known = shape_of(config, data, base)
+    if known is None:
+        return None
+    shape, parameters = known
+    size = DataSize()
+    if data is not None and data.report.complete:
+        size = data_size(config, data.report.characters, shape.vocab_size)
+    return look_ahead(config, shape, size, machine, speeds, parameters, measured)
 
 
 def is_data_file(path: Path) -> bool:

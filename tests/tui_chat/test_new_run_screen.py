@@ -1,6 +1,7 @@
 """The form for a new run: what it refuses beside the field, what it promises, and what it starts."""
 
 import json
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,12 +17,16 @@ from textual.worker import WorkerCancelled
 from engine.errors import UserError
 from engine.paths import runs_path
 from tests.tui_chat.fake_run import FakeRun
-from trainers import launcher
+from trainers import launcher, probing
+from trainers.base_models import BaseModel
 from trainers.config import TrainingConfig, read_recipe, recipe_names
+from trainers.preflight import Machine
 from trainers.run_directory import RunDirectory
 from tui_chat import run_form
 from tui_chat.run_form import config_of, free_name, leading_comment, name_problem, prefilled
+from tui_chat.screens import new_run
 from tui_chat.screens.new_run import NewRunScreen
+from tui_chat.widgets import preflight_panel
 from tui_chat.widgets.data_tree import DataTree, PathSuggester
 
 RECIPE = "shakespeare-char-cpu"
@@ -65,7 +70,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TrainingConfig, str]]
 async def wait_for_checks(pilot: Pilot[None]) -> None:
     """Until the form's own workers are done; the file tree has one that never ends."""
     await pilot.pause()
-    groups = ("data", "speeds", "base model", "launch")
+    groups = ("data", "speeds", "machine", "probe", "base model", "launch")
     for worker in [one for one in pilot.app.workers if one.group in groups]:
         with suppress(WorkerCancelled):  # a newer check took its place
             await worker.wait()
@@ -85,7 +90,7 @@ async def type_into(pilot: Pilot[None], field: str, text: str) -> NewRunScreen:
 
 
 def text_of(screen: NewRunScreen, selector: str) -> str:
-    return str(screen.query_one(selector, Static).render())
+    return " ".join(str(screen.query_one(selector, Static).render()).split())  # lines may break anywhere
 
 
 async def test_the_form_is_filled_from_the_recipe_and_starts_what_it_says(
@@ -147,7 +152,7 @@ async def test_a_path_that_is_not_there_is_said_and_nothing_starts(
 async def test_running_text_is_refused_for_a_recipe_that_needs_conversations(
     data: Path, started: list[tuple[TrainingConfig, str]], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(run_form, "look_at_model", lambda reference: run_form.BaseModel("a model"))
+    monkeypatch.setattr(new_run, "look_at_base_model", lambda reference: BaseModel("a model"))
     async with FormApp().run_test(size=(120, 40)) as pilot:
         screen = await type_into(pilot, "data-path", "plays.txt")
         screen.query_one("#recipe", Select).value = "fine-tune-conversations"
@@ -316,3 +321,66 @@ async def test_ctrl_s_waits_for_the_letters_typed_before_it(
         await pilot.pause()
         await wait_for_checks(pilot)
         assert [config.max_steps for config, _ in started] == [123]
+
+
+async def test_the_memory_is_told_part_by_part_against_what_is_free(data: Path):
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        shown = text_of(screen, "#estimate")
+        assert "free" in shown
+        for part in ("weights", "gradients", "optimizer", "activations"):
+            assert part in shown
+
+
+async def test_a_key_measures_ten_steps_while_the_form_goes_on(data: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[probing.ProbeRequest] = []
+    may_answer = threading.Event()
+
+    def measure(requests: list[probing.ProbeRequest], seconds: float, is_cancelled: object):
+        asked.extend(requests)
+        assert may_answer.wait(10)
+        return [probing.ProbeResult(tokens_per_second=12_345.0)]
+
+    monkeypatch.setattr(probing, "measure", measure)
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        assert "Measuring" in text_of(screen, "#estimate")
+        screen.query_one("#field-name", Input).value = "typed-meanwhile"
+        may_answer.set()
+        screen = await settle(pilot)
+        assert "12.3k tokens/s" in text_of(screen, "#estimate")
+        assert "measured here" in text_of(screen, "#estimate")
+        assert asked[0].vocab_size == len(set((data / "plays.txt").read_text()))
+        screen = await type_into(pilot, "field-batch_size", "24")
+        assert "measured here" not in text_of(screen, "#estimate")
+
+
+async def test_a_measurement_that_fails_says_why_and_the_form_stays(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*arguments: object):
+        raise UserError("There is no memory [/].")
+
+    monkeypatch.setattr(probing, "measure", fail)
+    async with FormApp().run_test(size=(80, 24)) as pilot:
+        await type_into(pilot, "data-path", "plays.txt")
+        await pilot.press("ctrl+t")
+        screen = await settle(pilot)
+        assert "There is no memory [/]." in text_of(screen, "#estimate")
+
+
+async def test_a_run_that_does_not_fit_starts_only_when_told_twice(
+    data: Path, started: list[tuple[TrainingConfig, str]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(preflight_panel, "machine_now", lambda *arguments: Machine(free_bytes=10_000_000))
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "plays.txt")
+        await pilot.press("ctrl+s")
+        await wait_for_checks(pilot)
+        assert started == []
+        assert "are free" in text_of(screen, "#start-problem")
+        await pilot.press("ctrl+s")
+        await wait_for_checks(pilot)
+        assert len(started) == 1

@@ -24,15 +24,16 @@ from textual.worker import WorkerCancelled
 from engine.errors import UserError
 from engine.paths import runs_path, typed_path
 from trainers import launcher
+from trainers.base_models import BaseModel, look_at_base_model
 from trainers.config import TrainingConfig, recipe_names
-from trainers.estimates import Speed, speeds_of
 from trainers.run_directory import list_runs
 from tui_chat import run_form
-from tui_chat.run_form import BaseModel, CheckedData, Recipe
+from tui_chat.run_form import CheckedData, Recipe
 from tui_chat.screens.data_lens import DataLensScreen
-from tui_chat.text import one_line, plain, visible
+from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataTree, PathSuggester
+from tui_chat.widgets.preflight_panel import PreflightPanel
 from tui_chat.widgets.run_words import report_words
 
 _READY = "Ready to start."
@@ -45,11 +46,15 @@ class NewRunScreen(Screen[str | None]):
 
     CSS_PATH = "new_run.tcss"
     BINDING_GROUP_TITLE = "New run"
-    HELP = "Choose data and a recipe; the fields are filled from the recipe. Ctrl+L shows the data, Ctrl+S starts."
+    HELP = (
+        "Choose data and a recipe; the fields are filled from the recipe. Ctrl+L shows the data, "
+        "Ctrl+T tries ten steps to tell the time, Ctrl+S starts."
+    )
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", id="new_run.start", priority=True),
         Binding("ctrl+l", "see_data", "See the data", id="new_run.lens", priority=True),
+        Binding("ctrl+t", "measure", "Time ten steps", id="new_run.measure", priority=True),
         Binding("escape", "cancel", "Back", id="new_run.cancel"),
         Binding("down", "app.focus_next", "Next field", show=False, id="new_run.next"),
         Binding("up", "app.focus_previous", "Previous field", show=False, id="new_run.previous"),
@@ -63,7 +68,7 @@ class NewRunScreen(Screen[str | None]):
         self._checked_path = ""  # of `_data`
         self._base: BaseModel | None = None
         self._base_problem = ""
-        self._speeds: list[Speed] = []
+        self._was_told = ""  # that the run does not fit; the next time it starts all the same
         self._taken: list[str] = []
         self._is_starting = False
         self._config: TrainingConfig | None = None  # what was typed, if it is right
@@ -108,7 +113,7 @@ class NewRunScreen(Screen[str | None]):
                     )
                     yield Static("auto: the GPU if any", classes="field-note")
                 yield Static("What to expect", classes="heading")
-                yield Static(id="estimate", markup=False)
+                yield PreflightPanel(id="estimate")
         with Horizontal(id="form-end"):
             yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True, action="screen.start")
             yield Button("Back (esc)", id="back", compact=True, action="screen.cancel")
@@ -128,13 +133,7 @@ class NewRunScreen(Screen[str | None]):
         if names:
             self.query_one("#recipe", Select).value = _FIRST_RECIPE if _FIRST_RECIPE in names else names[0]
         self.query_one("#data-path").focus()
-        self._read_speeds()
         self._check_data_soon()
-
-    @work(exclusive=True, group="speeds")
-    async def _read_speeds(self) -> None:
-        self._speeds = await asyncio.to_thread(speeds_of, runs_path())
-        self._check()
 
     # ---- recipe
 
@@ -233,7 +232,7 @@ class NewRunScreen(Screen[str | None]):
         if reference:
             await asyncio.sleep(_SECONDS_AFTER_TYPING)
             try:
-                self._base = await asyncio.to_thread(run_form.look_at_model, reference)
+                self._base = await asyncio.to_thread(look_at_base_model, reference)
             except UserError as error:
                 self._base_problem = str(error)
         self._check()
@@ -249,7 +248,7 @@ class NewRunScreen(Screen[str | None]):
             config, problems = None, {"base_model": self._base_problem, **problems}
         for name in run_form.FIELDS:
             self.query_one(f"#row-{name}").display = name in shown
-            base_words = self._base.words if name == "base_model" and self._base else ""
+            base_words = run_form.words_of_model(self._base) if name == "base_model" and self._base else ""
             self._note(name, problems.get(name) or base_words or run_form.note_of(name), name in problems)
         name_problem = run_form.name_problem(self._input("name").value, self._taken)
         self._note("name", name_problem or "also of its folder", bool(name_problem))
@@ -259,7 +258,7 @@ class NewRunScreen(Screen[str | None]):
         words, is_problem = run_form.what_is_missing(config, problems, name_problem, self._data)
         self._say(words or _READY, is_problem)
         self._config = config
-        self._show_estimate(config)
+        self._panel.show(config, self._data, self._base)
         return config if not name_problem else None
 
     def _dataset(self) -> str:
@@ -276,14 +275,13 @@ class NewRunScreen(Screen[str | None]):
         line.set_class(is_problem, "-problem")
         line.set_class(words == _READY, "-ready")
 
-    def _show_estimate(self, config: TrainingConfig | None) -> None:
-        box = self.query_one("#estimate", Static)
-        if config is None:
-            box.update(Content.styled("Known when the settings are right.", "$foreground 60%"))
-            return
-        lines = run_form.expectations(config, self._data, self._base, self._speeds)
-        words = [Content.assemble((f"{what:<16}", "$foreground 60%"), visible(how)) for what, how in lines]
-        box.update(Content("\n").join(words))
+    def action_measure(self) -> None:
+        """Try the settings with ten steps of a throw-away model."""
+        (self.focused or self).call_later(self._panel.measure)
+
+    @property
+    def _panel(self) -> PreflightPanel:
+        return self.query_one(PreflightPanel)
 
     def action_see_data(self) -> None:
         """Show the data as the model will see it."""
@@ -310,6 +308,9 @@ class NewRunScreen(Screen[str | None]):
             self._start_after_check()
         elif config is None or run_form.data_problem(config, self._data.report):
             self._go_to_problem()
+        elif (refusal := self._panel.refusal) and refusal != self._was_told:
+            self._was_told = refusal
+            self._say(f"{refusal} Again Ctrl+S starts it all the same.")
         else:
             self._start(config, self._input("name").value)
 
