@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -50,6 +50,7 @@ class TuiChatApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - typed by its base
     COMMANDS = App.COMMANDS | {_poem_provider}
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "All commands", id="app.palette", priority=True, show=False),
         Binding("f1", "help", "Help", id="app.help"),
         Binding("f2", "settings", "Settings", id="app.settings", show=False),
         Binding("f3", "switch_modes", "Training", id="app.training", tooltip="Chat or training", show=False),
@@ -76,7 +77,17 @@ class TuiChatApp(App[None]):
         self.add_mode("chat", lambda: self.chat)
         self.add_mode("training", self._training_screen)
         self.theme = loaded.config.ui.theme
-        self.set_keymap(dict(loaded.config.keys))
+        self._use_keys()
+
+    @property
+    def remapped_keys(self) -> Mapping[str, str]:
+        """The keys of the settings, by the id of their action."""
+        return self.loaded.config.keys
+
+    def _use_keys(self) -> None:
+        self.set_keymap(dict(self.remapped_keys))
+        # Textual's footer asks for the palette by its key.
+        self.COMMAND_PALETTE_BINDING = self.remapped_keys.get("app.palette", "ctrl+p").partition(",")[0]  # type: ignore[misc]
 
     def on_mount(self) -> None:
         self._leave_when_told_to()
@@ -124,7 +135,7 @@ class TuiChatApp(App[None]):
         """A setting was saved: use it from now on."""
         self.loaded = event.loaded
         self.chat.take_config(event.loaded.config)
-        self.set_keymap(dict(event.loaded.config.keys))
+        self._use_keys()
 
     def notify(
         self,

@@ -2,6 +2,7 @@
 
     for place in places_of(screen, config.keys):     # "Prompt input", "Chat", "Everywhere"
         for key in place.keys: key.keys, key.description, key.id
+    key_in_words(widget, "chat.new_pane")            # "Ctrl+T", or what the settings made of it
 
 The one rule: a key is described where it is bound, in `BINDINGS`, and nowhere else.
 """
@@ -57,6 +58,16 @@ def key_words(app: App[object], key: str) -> str:
     return "+".join([*(name.capitalize() for name in modifiers), shown])
 
 
+def key_in_words(node: DOMNode, id: str, *elsewhere: type[DOMNode]) -> str:
+    """The first key that does `id`, bound around `node` or by the classes `elsewhere`; empty when none does."""
+    remapped: Mapping[str, str] = getattr(node.app, "remapped_keys", {})
+    for cls in (*(type(owner) for owner in node.ancestors_with_self), *elsewhere):
+        for key in _keys(cls.__mro__, remapped):
+            if key.id == id:
+                return key_words(node.app, key.keys[0])
+    return ""
+
+
 _WORDS = {
     "enter": "Enter",
     "escape": "Esc",
@@ -89,11 +100,8 @@ def _place(cls: type[DOMNode], remapped: Mapping[str, str]) -> Place:
 
 
 def _everywhere(app: App[object], remapped: Mapping[str, str]) -> Place:
-    palette = Binding(app.COMMAND_PALETTE_BINDING, "command_palette", "Command palette: everything else")
     of_screens = _keys(Screen.__mro__, remapped)
-    return Place(
-        "Everywhere", (*_merged([palette], remapped), *_keys(type(app).__mro__, remapped), *of_screens)
-    )
+    return Place("Everywhere", (*_keys(type(app).__mro__, remapped), *of_screens))
 
 
 def _keys(classes: Iterable[type], remapped: Mapping[str, str]) -> tuple[Key, ...]:

@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui_chat.text import plain, visible
+from tui_chat.widgets.dialog_keys import DialogKeys
 
 
 class AskText(ModalScreen[str | None]):
@@ -27,7 +28,7 @@ class AskText(ModalScreen[str | None]):
         with Vertical(classes="dialog -small"):
             yield Static(plain(self._question), classes="dialog-title")
             yield Input(visible(self._text), placeholder=self._placeholder, compact=True)
-            yield Static("Enter accepts  ·  Esc cancels", classes="dialog-keys", markup=False)
+            yield DialogKeys("Enter accepts", ("ask.cancel", "cancels"))
 
     @on(Input.Submitted)
     def accept(self, event: Input.Submitted) -> None:

@@ -16,7 +16,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from engine.errors import UserError
 from engine.model_library import run_of
@@ -25,10 +24,12 @@ from tui_chat.clipboard import send_to_clipboard
 from tui_chat.config_schema import AppConfig
 from tui_chat.conversations import Conversations
 from tui_chat.engines import Engines
+from tui_chat.key_bindings import key_in_words
 from tui_chat.text import visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.conversation_list import ConversationList
+from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.pane_row import PaneRow
 from tui_chat.widgets.prompt_input import PromptInput
 
@@ -86,7 +87,7 @@ class ChatScreen(Screen[None]):
         with Horizontal(id="chat"):
             yield self._list
             yield self._row
-        yield Footer(compact=True)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         self.pane.prompt.focus()
@@ -236,7 +237,8 @@ class ChatScreen(Screen[None]):
     def send_to_all(self, event: PromptInput.Submitted) -> None:
         """Ask every pane the same with the same seed, so that only the models differ."""
         if any(pane.is_replying for pane in self.panes):
-            self.notify("A reply is still being written. Escape stops all.", markup=False)
+            key = key_in_words(self, "chat.stop_all")
+            self.notify(f"A reply is still being written. {key} stops all.", markup=False)
             return
         seeds = [pane.settings.generation.seed for pane in (self.pane, *self.panes)]
         seed = next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31))
@@ -286,7 +288,7 @@ class ChatScreen(Screen[None]):
 
         pane = self.pane
         if pane.is_replying:
-            self.notify("The reply is still being written. Escape stops it.", markup=False)
+            self.notify(pane.still_replying, markup=False)
             return
         try:
             question = checkpoint_steps.question_of(pane.session)
@@ -319,4 +321,5 @@ class ChatScreen(Screen[None]):
             await self.app.action_quit()
         else:
             self._interrupted_at = time.monotonic()
-            self.notify("Press Ctrl+C again to leave, or Ctrl+Q.", timeout=_TWICE_SECONDS, markup=False)
+            again, quit_key = key_in_words(self, "chat.copy_or_stop"), key_in_words(self, "app.quit")
+            self.notify(f"Press {again} again to leave, or {quit_key}.", timeout=_TWICE_SECONDS, markup=False)

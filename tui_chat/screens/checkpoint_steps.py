@@ -32,10 +32,16 @@ from tui_chat.chat_settings import weights_in_words, with_seed
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine
 from tui_chat.text import one_line, plain
+from tui_chat.widgets.dialog_keys import DialogKeys
 from tui_chat.widgets.message_view import MessageView
 
 _MOST_MARKS = 40  # of the row that shows where we are
-_KEYS = "← → checkpoint  ·  Enter takes this reply into the chat  ·  Esc back"
+_KEYS = (
+    ("steps.before", "before"),
+    ("steps.after", "after"),
+    ("steps.take", "takes this reply into the chat"),
+    ("steps.back", "back"),
+)
 _KEEP_MORE = "A run keeps its best and its two newest checkpoints; train with keep_every = 100 to keep more."
 _FEW = 4  # checkpoints; with fewer it is worth saying how to keep more
 
@@ -86,7 +92,7 @@ class CheckpointSteps(ModalScreen[StoredMessage | None]):
             yield self._body
             if len(self._checkpoints) < _FEW:
                 yield Static(_KEEP_MORE, classes="dialog-keys", markup=False)
-            yield Static(_KEYS, classes="dialog-keys", markup=False)
+            yield DialogKeys(*_KEYS)
 
     def on_mount(self) -> None:
         self._answer()
@@ -206,7 +212,7 @@ def question_of(session: ChatSession) -> Question:
     """
     run = run_of(session.settings.model)
     if run is None:
-        raise UserError("This pane does not chat with a run. Choose one with Ctrl+O to ask its checkpoints.")
+        raise UserError("This pane does not chat with a run. Choose one as its model to ask its checkpoints.")
     messages = session.last_question()
     if not messages:
         raise UserError(

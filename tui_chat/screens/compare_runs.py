@@ -19,6 +19,7 @@ from trainers.run_comparison import Comparison
 from trainers.run_directory import RunStatus
 from tui_chat import quantities
 from tui_chat.text import one_line
+from tui_chat.widgets.dialog_keys import DialogKeys
 
 _RESULTS: tuple[tuple[str, Callable[[RunStatus], str]], ...] = (
     ("state", lambda status: status.state),
@@ -67,7 +68,7 @@ class CompareRuns(ModalScreen[None]):
             yield Static("Runs beside each other", classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(comparison_words(self._comparison, width), id="comparison", markup=False)
-            yield Static("Esc closes", classes="dialog-keys", markup=False)
+            yield DialogKeys(("compare.close", "closes"))
 
 
 def comparison_words(comparison: Comparison, width: int) -> Content:

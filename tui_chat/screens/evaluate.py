@@ -24,6 +24,7 @@ from trainers.evaluation import Evaluation, EvaluationProcess, EvaluationProgres
 from tui_chat.commands_evaluate import in_words
 from tui_chat.text import plain, visible
 from tui_chat.widgets.data_tree import PathSuggester
+from tui_chat.widgets.dialog_keys import DialogKeys
 
 _SPLITS = (
     ("all of it", "all"),
@@ -87,10 +88,11 @@ class EvaluateScreen(ModalScreen[None]):
                 yield Button("Evaluate", variant="primary", compact=True)
             with VerticalScroll(id="outcome"):
                 yield Static(markup=False)
-            yield Static(
-                "Enter starts  ·  PgUp PgDn turn pages  ·  Esc stops or closes",
-                classes="dialog-keys",
-                markup=False,
+            yield DialogKeys(
+                "Enter starts",
+                ("evaluate.up", "and"),
+                ("evaluate.down", "turn pages"),
+                ("evaluate.leave", "stops or closes"),
             )
 
     def on_mount(self) -> None:

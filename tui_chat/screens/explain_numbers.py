@@ -20,6 +20,7 @@ from trainers.run_directory import RunStatus
 from trainers.verdict import Verdict
 from tui_chat import quantities
 from tui_chat.widgets.chart_scale import short_number
+from tui_chat.widgets.dialog_keys import DialogKeys
 from tui_chat.widgets.run_curves import verdict_words
 
 _EXPLANATIONS = {
@@ -72,7 +73,7 @@ class ExplainNumbers(ModalScreen[None]):
             yield Static("What the numbers mean", classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Static(explanation_words(self._values, self._verdict, width), markup=False)
-            yield Static("↑↓ scroll  ·  Esc closes", classes="dialog-keys", markup=False)
+            yield DialogKeys("↑↓ scroll", ("explain.close", "closes"))
 
     def on_mount(self) -> None:
         """The arrow keys scroll."""

@@ -14,10 +14,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import ItemGrid, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
-from tui_chat.key_bindings import Key, Place, key_words, places_of
+from tui_chat.key_bindings import Key, Place, key_in_words, key_words, places_of
 from tui_chat.text import plain, visible
+from tui_chat.widgets.key_hints import KeyHints
 
 GETTING_STARTED = (
     (
@@ -71,7 +72,7 @@ class HelpScreen(Screen[None]):
             yield Static(Content.styled("Getting going", "bold"), classes="help-title")
             for name, text in GETTING_STARTED:
                 yield Static(self._paragraph(name, text), classes="help-paragraph")
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         self.query_one("#help").focus()
@@ -91,5 +92,5 @@ class HelpScreen(Screen[None]):
         return Content.assemble((visible(names), "$text-primary"), visible(key.description))
 
     def _paragraph(self, name: str, text: str) -> Content:
-        palette = key_words(self.app, self.app.COMMAND_PALETTE_BINDING)
+        palette = key_in_words(self, "app.palette")
         return Content.assemble((f"{name}. ", "bold $text-accent"), text.replace("$palette", palette))

@@ -24,8 +24,14 @@ from textual.widgets.option_list import Option
 
 from engine.model_library import ModelEntry, list_checkpoints, list_models, run_of
 from tui_chat.text import one_line, plain
+from tui_chat.widgets.dialog_keys import DialogKeys
 
-_KEYS = "↑↓ choose  ·  Enter takes it  ·  → checkpoints of a run  ·  Esc cancels"
+_KEYS = (
+    "↑↓ choose",
+    "Enter takes it",
+    ("models.checkpoints", "checkpoints of a run"),
+    ("models.cancel", "cancels"),
+)
 _PATH_MARKS = ("hf:", "run:", "/", "~", ".", "api:")
 
 
@@ -53,7 +59,7 @@ class ModelPicker(ModalScreen[str | None]):
             options = OptionList(markup=False, compact=True)
             options.can_focus = False  # the keys stay in the box; Up and Down are passed on
             yield options
-            yield Static(_KEYS, classes="dialog-keys", markup=False)
+            yield DialogKeys(*_KEYS)
 
     def on_mount(self) -> None:
         self._show()

@@ -17,6 +17,7 @@ from engine.records import explanation_of
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.config import parse_value
 from tui_chat.text import one_line, plain, visible
+from tui_chat.widgets.dialog_keys import DialogKeys
 
 _FIELDS = {
     "temperature": "Temperature",
@@ -72,8 +73,8 @@ class PaneSettings(ModalScreen[ChatSettings | None]):
                     "System prompt: what the model is told first", classes="field-name -wide", markup=False
                 )
                 yield TextArea(visible(self._settings.system_prompt), compact=True, id="system_prompt")
-            yield Static(
-                "Tab next field  ·  Ctrl+S accepts  ·  Esc cancels", classes="dialog-keys", markup=False
+            yield DialogKeys(
+                "Tab next field", ("pane_settings.accept", "accepts"), ("pane_settings.cancel", "cancels")
             )
 
     @on(Input.Changed)

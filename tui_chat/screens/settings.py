@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, Static
+from textual.widgets import Button, Input, Static
 
 from engine.errors import UserError
 from tui_chat.config import (
@@ -32,6 +32,7 @@ from tui_chat.config import (
 )
 from tui_chat.key_bindings import places_of, remappable
 from tui_chat.text import one_line, plain
+from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.setting_row import SettingRow
 
 
@@ -69,7 +70,7 @@ class SettingsScreen(Screen[None]):
         with VerticalScroll(id="settings-form", can_focus=False):
             yield self._section(*next(iter(self._sections().items())))
             yield Static("No setting matches. Clear the search to see them all.", id="settings-none")
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         self._show_problem()

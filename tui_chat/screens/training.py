@@ -13,18 +13,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Center, Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Button, Footer, OptionList, Static
+from textual.widgets import Button, OptionList, Static
 
 from engine.errors import UserError
 from engine.paths import runs_path
 from trainers import launcher
 from trainers.run_comparison import compare
 from trainers.run_directory import RunDirectory
+from tui_chat.key_bindings import key_in_words
 from tui_chat.plots import default_path, plot_in_child
 from tui_chat.run_watch import RunWatch, WatchedRun
 from tui_chat.screens.compare_runs import CompareRuns, beside
 from tui_chat.screens.run_steering import RunSteering
 from tui_chat.widgets.app_header import AppHeader
+from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.run_curves import RunCurves
 from tui_chat.widgets.run_facts import RunFacts
 from tui_chat.widgets.run_list import RunList
@@ -78,9 +80,8 @@ class TrainingScreen(RunSteering):
         with Vertical(id="no-runs"):
             yield Static(_EMPTY_TEXT, id="no-runs-text")
             with Center():
-                yield Button(
-                    "Start the first run (n)", id="first-run", variant="primary", action="screen.new_run"
-                )
+                label = f"Start the first run ({key_in_words(self, 'training.new').lower()})"
+                yield Button(label, id="first-run", variant="primary", action="screen.new_run")
         with Vertical(id="with-runs"):
             with Vertical(id="runs-side"):
                 with Horizontal(id="runs-head"):
@@ -99,7 +100,7 @@ class TrainingScreen(RunSteering):
                         ("delete", "Delete"),
                     ):
                         yield Button(label, id=name, compact=True, action=f"screen.{name}")
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Look at once, then twice a second while the screen is the one on show."""

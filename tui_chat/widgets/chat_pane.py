@@ -24,6 +24,7 @@ from tui_chat.chat_settings import ChatSettings, short_reference
 from tui_chat.companions_in_chat import Companions
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import Engines
+from tui_chat.key_bindings import key_in_words
 from tui_chat.text import one_line
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_title import PaneTitle, progress_bar
@@ -86,6 +87,11 @@ class ChatPane(Vertical):
         return self._reply is not None and not self._reply.is_finished
 
     @property
+    def still_replying(self) -> str:
+        """Why nothing else can be said now."""
+        return f"The reply is still being written. {key_in_words(self, 'pane.stop')} stops it."
+
+    @property
     def settings(self) -> ChatSettings:
         return self.session.settings
 
@@ -101,7 +107,11 @@ class ChatPane(Vertical):
             return
         place = f"{self.place} linked" if self.linked else self.place
         self._title.show(self.model_name, self._status(), self.settings.summary, place)
-        self.prompt.placeholder = f"Message {'all panes' if self.linked else one_line(self.model_name, 30)}"
+        model = self._engines.engine_for(self.settings.model).model
+        continues_text = model is not None and model.chat_format == "completion"
+        self.transcript.invite(continues_text, self.prompt.enter_sends)
+        who = "all panes" if self.linked else one_line(self.model_name, 30)
+        self.prompt.placeholder = f"A text for {who} to continue" if continues_text else f"Message {who}"
         self.refresh_bindings()
 
     def _status(self) -> str:
@@ -169,7 +179,7 @@ class ChatPane(Vertical):
             return
         event.stop()
         if self.is_replying:
-            self.notify("The reply is still being written. Escape stops it.", markup=False)
+            self.notify(self.still_replying, markup=False)
             return
         self._begin(self._converse(event.text, event.prompt))
 
@@ -181,7 +191,7 @@ class ChatPane(Vertical):
     def tell(self, companion: str, topic: str = "") -> None:
         """Let a companion speak: a "joke", or a "poem"."""
         if self.is_replying:
-            self.notify("The reply is still being written. Escape stops it.", markup=False)
+            self.notify(self.still_replying, markup=False)
             return
         self._begin(self._tell(self._companions.begin(companion, topic)))
 

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 
 from engine.errors import UserError
 from tui_chat.conversations import Conversation, Conversations
+from tui_chat.key_bindings import key_in_words
 from tui_chat.text import one_line, plain
 
 _TYPING_PAUSE_SECONDS = 0.12
@@ -180,10 +181,9 @@ class ConversationList(Vertical):
         self.post_message(self.Deleted(talk.id))
         await asyncio.to_thread(self._conversations.delete, talk.id)
         self._deleted.append(talk)
-        self.notify(
-            f"Deleted “{one_line(talk.title, 40)}”. To undo: u in the list, or the palette.",
-            markup=False,
-        )
+        undo = key_in_words(self._titles, "conversations.undo").lower()
+        title = one_line(talk.title, 40)
+        self.notify(f"Deleted “{title}”. To undo: {undo} in the list, or the palette.", markup=False)
 
     async def _undo_delete(self) -> None:
         if not self._deleted:

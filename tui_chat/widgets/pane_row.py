@@ -14,6 +14,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 
 from tui_chat.chat_settings import ChatSettings
+from tui_chat.key_bindings import key_in_words
 from tui_chat.widgets.chat_pane import ChatPane
 
 MOST_PANES = 4
@@ -51,7 +52,8 @@ class PaneRow(Horizontal):
     async def add(self, settings: ChatSettings) -> ChatPane | None:
         """One more pane, focused; None when there are as many as fit a mind."""
         if len(self._panes) >= MOST_PANES:
-            self.notify(f"There are {MOST_PANES} panes already. F8 closes one.", markup=False)
+            key = key_in_words(self, "chat.close_pane")
+            self.notify(f"There are {MOST_PANES} panes already. {key} closes one.", markup=False)
             return None
         sent = self.pane.prompt.sent
         pane = self._new_pane(settings)
@@ -77,7 +79,8 @@ class PaneRow(Horizontal):
     def toggle_link(self) -> None:
         """Send what is typed in one pane to all of them, or no longer."""
         if len(self._panes) == 1:
-            self.notify("There is only this pane. Ctrl+T opens another beside it.", markup=False)
+            key = key_in_words(self, "chat.new_pane")
+            self.notify(f"There is only this pane. {key} opens another beside it.", markup=False)
             return
         self._linked = not self._linked
         self.show_panes()

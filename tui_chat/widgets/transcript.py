@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.conversations import StoredMessage
+from tui_chat.key_bindings import key_in_words
 from tui_chat.text import plain
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.welcome import Welcome
@@ -34,6 +35,7 @@ class Transcript(VerticalScroll, can_focus=False):
             classes="messages"
         )  # as tall as the pane at least: few messages stand below
         self._earlier: list[StoredMessage] = []  # not mounted yet
+        self._invitation = (False, True)  # whether the model continues texts, and whether Enter sends
 
     def compose(self) -> ComposeResult:
         yield self._messages
@@ -56,8 +58,14 @@ class Transcript(VerticalScroll, can_focus=False):
                     [*self._earlier_note(), *map(self._view, messages[-_AT_ONCE:])]
                 )
             else:
-                await self._messages.mount(Welcome())
+                await self._messages.mount(Welcome(*self._invitation))
         self.anchor()
+
+    def invite(self, continues_text: bool, enter_sends: bool) -> None:
+        """What an empty page suggests: a question, or a text to continue; and the key that sends it."""
+        self._invitation = (continues_text, enter_sends)
+        for welcome in self.query(Welcome):
+            welcome.invite(*self._invitation)
 
     async def add(self, message: StoredMessage) -> MessageView:
         """Show one more message."""
@@ -123,7 +131,8 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def _earlier_note(self) -> list[Static]:
         count = len(self._earlier)
-        return [Static(plain(f"↑ {count} earlier messages (Home)"), classes="earlier")] if count else []
+        words = f"↑ {count} earlier messages ({key_in_words(self, 'messages.earlier')})"
+        return [Static(plain(words), classes="earlier")] if count else []
 
     def _view(self, message: StoredMessage) -> MessageView:
         return MessageView(message, self.show_statistics)

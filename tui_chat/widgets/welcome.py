@@ -1,37 +1,62 @@
-"""What an empty conversation shows: what this is, and things to try."""
+"""What an empty conversation shows: what this is, and things to try.
+
+The one rule: the keys are those in force, and what is suggested is what the model can do.
+"""
 
 from __future__ import annotations
 
 from textual.content import Content
 from textual.widgets import Static
 
+from tui_chat.key_bindings import key_in_words
+from tui_chat.widgets.prompt_input import PromptInput
+
 _THINGS_TO_TRY = (  # no wider than the narrowest pane
-    ("Enter", "sends what you write below"),
-    ("Ctrl+P", "a joke, a poem, every command"),
-    ("Ctrl+O", "another model, or your own"),
-    ("Ctrl+T", "a second pane beside this one"),
-    ("F3", "train a model and watch it learn"),
+    ("app.palette", "a joke, a poem, every command"),
+    ("chat.model", "another model, or your own"),
+    ("chat.new_pane", "a second pane beside this one"),
+    ("app.training", "train a model and watch it learn"),
+)
+_GREETING = ("Good to see you", "Some things to try")
+_CONTINUES = (
+    "This model continues texts",
+    "It answers no questions. Begin one for it,",
+    "such as: Once upon a time, there was a",
 )
 
 
 class Welcome(Static):
     """A friendly empty page."""
 
-    def __init__(self) -> None:
-        super().__init__(_content(), markup=False)
+    def __init__(self, continues_text: bool = False, enter_sends: bool = True) -> None:
+        super().__init__(markup=False)
+        self._continues_text = continues_text
+        self._enter_sends = enter_sends
 
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._show())
+        self._show()
 
-def _content() -> Content:
-    widest = max(len(key) for key, _ in _THINGS_TO_TRY)
-    lines = [
-        Content.assemble((key.ljust(widest), "$text-accent"), (f"   {what}", "dim"))
-        for key, what in _THINGS_TO_TRY
-    ]
-    return Content("\n").join(
-        [
-            Content.styled("Good to see you", "bold $text-primary"),
-            Content.styled("Some things to try", "dim"),
-            Content(""),
-            *lines,
+    def invite(self, continues_text: bool, enter_sends: bool) -> None:
+        """Suggest what the model of this pane can do."""
+        if (continues_text, enter_sends) != (self._continues_text, self._enter_sends):
+            self._continues_text, self._enter_sends = continues_text, enter_sends
+            self._show()
+
+    def _show(self) -> None:
+        send = key_in_words(self, "prompt.send" if self._enter_sends else "prompt.newline", PromptInput)
+        does = (
+            "has it continue what you write below" if self._continues_text else "sends what you write below"
+        )
+        lines = [(send, does), *((key_in_words(self, id), what) for id, what in _THINGS_TO_TRY)]
+        widest = max(len(key) for key, _ in lines)
+        title, *below = _CONTINUES if self._continues_text else _GREETING
+        things = [
+            Content.assemble((key.ljust(widest), "$text-accent"), (f"   {what}", "dim"))
+            for key, what in lines
         ]
-    )
+        words = [
+            Content.styled(title, "bold $text-primary"),
+            *(Content.styled(line, "dim") for line in below),
+        ]
+        self.update(Content("\n").join([*words, Content(""), *things]))
