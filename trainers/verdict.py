@@ -91,6 +91,14 @@ def _trouble(curves: Curves) -> Verdict | None:
     rise = averages[-1] - averages[lowest]
     noise = pstdev(curves.losses[-width:]) / math.sqrt(width)
     if rise > max(0.1, 0.07 * averages[lowest], 4 * noise):
+        peak = max(averages[lowest:])
+        if peak - averages[-1] > max(rise / 3, 4 * noise):
+            return Verdict(
+                "Recovering from a rise of the training loss",
+                f"after step {curves.steps[since]:,.0f} it rose from {averages[lowest]:.3g} to {peak:.3g}, and is "
+                f"back at {averages[-1]:.3g}; a lower learning rate or a longer warm-up avoids the detour",
+                "warning",
+            )
         return Verdict(
             f"The training loss has risen since step {curves.steps[since]:,.0f}",
             f"from {averages[lowest]:.3g} to {averages[-1]:.3g}; the learning rate is probably too high",

@@ -96,6 +96,15 @@ def test_a_loss_that_rises_points_at_the_learning_rate():
     assert "learning rate is probably too high" in found.detail and found.tone == "bad"
 
 
+def test_a_loss_that_rose_and_falls_again_is_recovering():
+    def train(step: float) -> float:
+        return 0.5 if step < 300 else 1.1 - 0.3 * (step - 300) / 1700
+
+    found = said(curves(train))
+    assert found.headline == "Recovering from a rise of the training loss" and found.tone == "warning"
+    assert "and is back at 0.8" in found.detail
+
+
 def test_noise_alone_is_no_trouble():
     for noise in (0.05, 0.15):
         assert said(curves(falling(1.4), falling(1.5), noise=noise)).tone in ("good", "neutral")
