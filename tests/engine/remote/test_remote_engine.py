@@ -1,0 +1,321 @@
+"""A model behind a server, asked as the app asks it; the server is a small one on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from engine import chat, wire
+from engine.errors import UserError
+from engine.generation import GenerationDone, GenerationSettings, TextChunk
+from engine.remote import remote_engine
+from engine.remote.provider import find_provider, split_reference
+from engine.remote.remote_engine import RemoteEngine
+from tests.engine.remote.fake_server import (
+    DONE,
+    STREAM,
+    FakeServer,
+    answers,
+    event,
+    fails,
+    head,
+    provider,
+    says,
+    sends,
+    stalls,
+)
+
+HELLO = [chat.system("Be kind."), chat.user("Hello")]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_engine, "FIRST_WAIT_SECONDS", 0.01)
+
+
+class Asked:
+    """What came of asking once."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.done: GenerationDone | None = None
+        self.error = ""
+        self.progress: list[str] = []
+
+
+async def ask(
+    server: FakeServer, settings: GenerationSettings | None = None, prompt: str | None = None, **options: Any
+) -> Asked:
+    asked = Asked()
+    engine = RemoteEngine(
+        provider(server.base_url, **options), "tiny", lambda loading: asked.progress.append(loading.stage)
+    )
+    settings = settings or GenerationSettings()
+    events = engine.stream(HELLO, settings) if prompt is None else engine.complete(prompt, settings)
+    try:
+        async for event in events:
+            if isinstance(event, TextChunk):
+                asked.text += event.text
+            else:
+                asked.done = event
+    except UserError as error:
+        asked.error = str(error)
+    finally:
+        await engine.close()
+    return asked
+
+
+async def test_a_reply_comes_in_pieces_and_ends_with_what_it_took() -> None:
+    async with FakeServer(says("Hel", "lo ", "😀")) as server:
+        asked = await ask(server, GenerationSettings(seed=4))
+    assert asked.text == "Hello 😀" and asked.done
+    assert (asked.done.finish_reason, asked.done.prompt_tokens, asked.done.completion_tokens) == (
+        "end_of_text",
+        7,
+        5,
+    )
+    assert asked.done.seed == 4
+    (question,) = server.questions
+    assert question.path == "/v1/chat/completions"
+    assert question.body["messages"] == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hello"},
+    ]
+    assert "authorization" not in question.headers
+
+
+async def test_a_text_is_continued_without_chat_format() -> None:
+    body = b'data: {"choices":[{"index":0,"text":" a time","finish_reason":"length"}]}\n\n'
+    async with FakeServer(sends(STREAM, body, DONE)) as server:
+        asked = await ask(server, prompt="Once upon")
+    assert asked.text == " a time" and asked.done and asked.done.finish_reason == "max_new_tokens"
+    assert server.questions[0].path == "/v1/completions" and server.questions[0].body["prompt"] == "Once upon"
+
+
+async def test_without_token_counts_the_pieces_are_counted() -> None:
+    async with FakeServer(says("a", "b", "c", usage=False)) as server:
+        asked = await ask(server)
+    assert asked.done and asked.done.completion_tokens == 3
+
+
+async def test_a_server_that_does_not_stream_is_understood() -> None:
+    reply = {"choices": [{"message": {"content": "all at once"}, "finish_reason": "stop"}]}
+    async with FakeServer(answers(200, reply)) as server:
+        asked = await ask(server)
+    assert asked.text == "all at once" and asked.error == ""
+
+
+async def test_loading_tells_who_answers_and_how_long_its_context_is() -> None:
+    async with FakeServer(says("x"), models=[{"id": "tiny", "max_model_len": 4096}]) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+        assert engine.state == "stopped"
+        model = await engine.load()
+        assert engine.state == "ready"
+        await engine.close()
+    assert (model.reference, model.name, model.backend, model.context_length) == (
+        "api:local/tiny",
+        "tiny",
+        "api",
+        4096,
+    )
+    assert model.device == f"127.0.0.1:{server.port}"
+
+
+async def test_closing_a_stream_closes_the_connection_at_once() -> None:
+    async with FakeServer(stalls(STREAM, event("Hel"))) as server:
+        engine = RemoteEngine(provider(server.base_url, between_tokens_seconds=60), "tiny")
+        async with aclosing(engine.stream(HELLO, GenerationSettings())) as events:  # type: ignore[type-var]
+            await anext(events)
+            assert engine.state == "answering"
+        async with asyncio.timeout(1):
+            await server.closed_by_client.wait()
+        assert engine.state == "ready"
+        await engine.close()
+
+
+async def test_cancelling_while_waiting_for_the_first_word_closes_the_connection() -> None:
+    async with FakeServer(stalls(STREAM)) as server:
+        engine = RemoteEngine(provider(server.base_url, first_token_seconds=60), "tiny")
+        task = asyncio.create_task(anext(aiter(engine.stream(HELLO, GenerationSettings()))))  # type: ignore[arg-type]
+        async with asyncio.timeout(3):
+            while not server.questions:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await server.closed_by_client.wait()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await engine.close()
+
+
+async def test_two_replies_may_be_under_way_at_once() -> None:
+    async with FakeServer(sends(STREAM, event("a"), event("b", "stop"), DONE, pause=0.05)) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+
+        async def read() -> str:
+            events = engine.stream(HELLO, GenerationSettings())
+            return "".join([event.text async for event in events if isinstance(event, TextChunk)])
+
+        assert await asyncio.gather(read(), read()) == ["ab", "ab"]
+        await engine.close()
+
+
+# ---- trying again
+
+
+async def test_a_busy_server_is_asked_again_after_the_time_it_names() -> None:
+    async with FakeServer(fails(429, "slow down", "retry-after: 0.2"), says("now")) as server:
+        started = asyncio.get_running_loop().time()
+        asked = await ask(server)
+        assert asyncio.get_running_loop().time() - started >= 0.2
+    assert asked.text == "now" and "rate limited, trying again in 1 s" in asked.progress
+    assert asked.progress[-1] == ""  # nothing is waited for any more
+
+
+@pytest.mark.parametrize(
+    "behaviour", [fails(503), sends(b""), sends(STREAM), sends(STREAM, b'data: {"choices":[]}\n\n')]
+)
+async def test_a_failure_before_the_first_word_is_tried_again(behaviour: Any) -> None:
+    async with FakeServer(behaviour, behaviour, says("third time")) as server:
+        asked = await ask(server)
+    assert asked.text == "third time" and len(server.questions) == 3
+
+
+async def test_after_the_last_attempt_the_failure_is_told() -> None:
+    async with FakeServer(fails(500, "out of memory")) as server:
+        asked = await ask(server, attempts=3)
+    assert len(server.questions) == 3
+    assert "a failure of its own (500)" in asked.error and "out of memory" in asked.error
+
+
+async def test_nothing_is_asked_again_once_a_word_was_passed_on() -> None:
+    async with FakeServer(sends(STREAM, event("Hel"))) as server:
+        asked = await ask(server)
+    assert asked.text == "Hel" and "broke the reply off" in asked.error and len(server.questions) == 1
+
+
+async def test_a_server_that_asks_to_wait_for_long_is_not_waited_for() -> None:
+    async with FakeServer(fails(429, "", "retry-after: 3600")) as server:
+        asked = await ask(server)
+    assert "It asks to wait 3,600 s" in asked.error and len(server.questions) == 1
+
+
+async def test_an_account_without_quota_is_not_asked_again() -> None:
+    async with FakeServer(fails(429, "You exceeded your quota", code="insufficient_quota")) as server:
+        asked = await ask(server)
+    assert "no quota left" in asked.error and len(server.questions) == 1
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    async with FakeServer(says("x")) as server:
+        pass
+    asked = await ask(server, attempts=2)
+    assert "Is the server running" in asked.error and "no connection, trying again in 1 s" in asked.progress
+
+
+# ---- what is refused
+
+
+async def test_a_field_the_server_does_not_take_is_left_out_and_told() -> None:
+    refusal = fails(400, "Unsupported value: 'temperature' does not support 0.8.", param="temperature")
+    old_name = fails(
+        400,
+        "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+        code="unsupported_parameter",
+    )
+    async with FakeServer(refusal, old_name, says("fine"), says("again")) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+        for wanted in ("fine", "again"):
+            events = engine.stream(HELLO, GenerationSettings(top_k=0))
+            assert "".join([e.text async for e in events if isinstance(e, TextChunk)]) == wanted
+        assert engine.model and engine.model.warnings == ("without temperature",)
+        await engine.close()
+    first, second, third, fourth = (question.body for question in server.questions)
+    assert "temperature" in first and "temperature" not in second
+    assert "max_tokens" in second and "max_tokens" not in third
+    assert third["max_completion_tokens"] == 256
+    assert fourth == {**third, "seed": fourth["seed"]}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (fails(401, "no"), "wants an API key (401)"),
+        (fails(403, "no"), "config set providers.local.api_key_env NAME"),
+        (fails(404, "no such model"), "has no model 'tiny'"),
+        (fails(400, "This model's maximum context length is 10 tokens"), "too long for tiny"),
+        (fails(400, "what?"), "refused the question (400). It says: what?"),
+        (answers(422, {"detail": [{"loc": ["body", "x"], "msg": "bad"}]}), "bad: ['body', 'x']"),
+        (answers(418, "teapot"), "(418)"),
+        (
+            sends(head(307, "text/plain", "location: http://127.0.0.1:1/") + b""),
+            "redirects to another address (307)",
+        ),
+        (sends(head(200, "text/html") + b"<html>"), "It usually ends in /v1"),
+        (sends(head(200, "text/event-stream", "content-encoding: gzip") + b"x"), "answered with gzip"),
+        (says("half", finish="content_filter"), "content filter objects"),
+        (says(finish="tool_calls"), "wants to use a tool"),
+        (
+            sends(STREAM, event("half"), b'data: {"error": {"message": "kaput", "code": 500}}\n\n'),
+            "It says: kaput",
+        ),
+    ],
+)
+async def test_what_a_server_refuses_is_told_in_a_sentence(behaviour: Any, words: str) -> None:
+    async with FakeServer(behaviour) as server:
+        asked = await ask(server, attempts=1)
+    assert words in asked.error and "\n" not in asked.error
+
+
+async def test_a_model_that_is_not_there_is_answered_with_those_that_are() -> None:
+    async with FakeServer(fails(404, "?"), models=[{"id": "small"}, {"id": "large"}]) as server:
+        asked = await ask(server)
+    assert asked.error == "local has no model 'tiny'. It has: small, large"
+
+
+async def test_a_server_without_a_list_may_answer_nevertheless() -> None:
+    async with FakeServer(says("x"), models=None) as server:
+        server.models = 7  # type: ignore[assignment]
+        assert (await ask(server)).text == "x"
+
+
+async def test_with_models_in_the_settings_nobody_is_asked_for_them() -> None:
+    async with FakeServer(says("x")) as server:
+        await ask(server, models=["tiny"])
+    assert [request.method for request in server.requests] == ["POST"]
+
+
+async def test_foreign_words_cannot_control_the_terminal() -> None:
+    async with FakeServer(fails(400, "\x1b]52;c;AAAA\x07 a\u202eb\r\n c" + "x" * 5000)) as server:
+        asked = await ask(server)
+    assert asked.error.isprintable() and len(asked.error) < 500
+
+
+# ---- references
+
+
+def test_a_reference_names_the_provider_and_a_model_with_any_slashes() -> None:
+    assert split_reference("api:router/meta/llama-3:free") == ("router", "meta/llama-3:free")
+
+
+@pytest.mark.parametrize(
+    "reference", ["api:", "api:openai", "api:openai/", "api:/x", "api:a b/x", "api:a/x y", "api:a/\x1b"]
+)
+def test_a_reference_that_is_none_is_refused(reference: str) -> None:
+    with pytest.raises(UserError, match="api:PROVIDER/MODEL"):
+        split_reference(reference)
+
+
+def test_an_unknown_provider_is_answered_with_how_to_add_it() -> None:
+    with pytest.raises(UserError, match=r"config set providers\.ollama\.base_url"):
+        find_provider("ollama", {})
+
+
+def test_progress_is_told_only_when_it_changes() -> None:
+    told: list[wire.Loading] = []
+    engine = RemoteEngine(provider("http://localhost:1/v1"), "tiny", told.append)
+    for stage in ("a", "a", "", ""):
+        engine._tell(stage)
+    assert [loading.stage for loading in told] == ["a", ""]
