@@ -99,8 +99,16 @@ class TuiChatApp(App[None]):
         for problem in self.loaded.problems:
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()
+        if self.remapped_keys:
+            self.run_worker(self._tell_of_wrong_keys())
         if self._run_name is not None:
             await self.switch_mode("training")
+
+    async def _tell_of_wrong_keys(self) -> None:
+        from tui_chat.key_checks import problems_of  # here: it imports every screen
+
+        for problem in await asyncio.to_thread(problems_of, self.remapped_keys):
+            self.notify(problem, title="Settings", severity="warning", timeout=20)
 
     def _training_screen(self) -> Screen[Any]:
         from tui_chat.screens.training import TrainingScreen  # here: after the first paint

@@ -84,17 +84,33 @@ def get_setting(options: argparse.Namespace) -> int:
 def set_setting(options: argparse.Namespace) -> int:
     """Save one value; "none" takes it out of the file."""
     value = None if options.value == "none" else parse_value(options.key, options.value)
+    if options.key.startswith("keys.") and value is not None:
+        from tui_chat.key_checks import check_key  # here: it needs Textual, and all screens
+
+        check_key(options.key.removeprefix("keys."), value)
     save_setting(config_path(), options.key, value)
     loaded = _loaded()
     now = value_of(loaded.config, options.key)
     origin = loaded.origin_of(options.key)
     facts = {"key": options.key, "value": now, "origin": origin, "path": str(loaded.path)}
     _print(options, facts, f"{options.key} = {_shown(now)}, saved in {loaded.path}")
+    for warning in _key_clashes(loaded, options.key):
+        print(f"tui-chat: saved, but {warning}", file=sys.stderr)
     if origin in ("environment", "flag"):
         print(
             f"tui-chat: saved, but the {origin} sets {options.key} too, and beats the file.", file=sys.stderr
         )
     return 0
+
+
+def _key_clashes(loaded: LoadedConfig, key: str) -> list[str]:
+    """What else the key of an action does, where a key was set."""
+    id = key.removeprefix("keys.")
+    if not key.startswith("keys.") or id not in loaded.config.keys:
+        return []
+    from tui_chat.key_checks import clashes  # here: it needs Textual, and all screens
+
+    return clashes(id, loaded.config.keys)
 
 
 def _loaded() -> LoadedConfig:

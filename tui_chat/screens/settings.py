@@ -20,6 +20,7 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from engine.errors import UserError
+from tui_chat import key_checks
 from tui_chat.config import (
     LoadedConfig,
     Setting,
@@ -136,12 +137,20 @@ class SettingsScreen(Screen[None]):
         if key == "ui.theme":  # seen at once, saved or not
             self.app.theme = value or row.setting.default
         try:
+            if row.setting.section == "keys" and value:
+                key_checks.check_key_names(key, value)
             save_setting(self.loaded.path, key, value)
         except UserError as error:
             row.refuse(str(error))
             return
         self._take(self.loaded.reloaded(), key)
+        self._warn_of_clashes(row.setting)
         row.show(value_of(self.loaded.config, key), f"saved ✓ {self._note(row.setting)}")
+
+    def _warn_of_clashes(self, setting: Setting) -> None:
+        if setting.section == "keys" and setting.name in self.loaded.config.keys:
+            for warning in key_checks.clashes(setting.name, self.loaded.config.keys):
+                self.notify(f"Saved, but {warning}", severity="warning", markup=False)
 
     def _take(self, loaded: LoadedConfig, key: str) -> None:
         self.loaded = loaded
