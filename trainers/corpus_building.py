@@ -27,7 +27,7 @@ from engine.tokenizers.chat_formats import save_chat_format
 from trainers.config import TrainingConfig
 from trainers.corpora import TOKENS_FILE, Corpus, Ids, TokenFiles, check_sizes
 from trainers.data_files import data_files
-from trainers.data_splits import Split, parts_of, split_of, test_share_of
+from trainers.data_splits import Split, divider, parts_of, test_share_of, training_characters
 from trainers.datasets import is_plain_text, read_rows, text_of_file
 from trainers.durable_files import replaced_directory, sync_files
 from trainers.packing import WaitingConversations
@@ -83,7 +83,7 @@ class _TokenWriter:
 
     def __init__(self, tokenizer: Tokenizer, folder: Path, progress: Progress) -> None:
         self._tokenizer = tokenizer
-        self._progress = progress
+        self.progress = progress
         self._files: dict[Split, BinaryIO] = {
             split: (folder / f"{split}.bin").open("wb") for split in ("train", "validation")
         }
@@ -105,7 +105,7 @@ class _TokenWriter:
     def _append(self, split: Split, ids: Ids) -> None:
         self._files[split].write(ids.tobytes())
         self.tokens[split] += len(ids)
-        self._progress(f"reading data: {sum(self.tokens.values()) / 1e6:.1f} million tokens")
+        self.progress(f"reading data: {sum(self.tokens.values()) / 1e6:.1f} million tokens")
 
     def close(self) -> None:
         for file in self._files.values():
@@ -147,9 +147,10 @@ def _write_data_set(
             if len(files) > 1:
                 writer.end_document(split)
         return
+    side_of = divider(path, share, test_share)
     for row in read_rows(path, counter):
         text = row.as_text()
-        side = split_of(text, share, test_share)
+        side = side_of(text)
         if side == "test":
             continue
         side = split if side == "train" else side
@@ -159,17 +160,26 @@ def _write_data_set(
 
 
 def _write_plain_text(file: Path, share: float, writer: _TokenWriter, split: Split) -> None:
-    total = sum(len(block) for block in text_of_file(file)) if share else 0
+    total = _characters(file, writer.progress) if share else 0
     blocks = text_of_file(file)
     if not share:
         for piece in pieces(blocks):
             writer.write(split, piece)
         return
-    first = _Divided(blocks, int(total * (1 - share)))
+    first = _Divided(blocks, training_characters(total, share))
     for piece in pieces(first.head()):
         writer.write("train", piece)
     for piece in pieces(first.tail()):
         writer.write("validation", piece)
+
+
+def _characters(file: Path, progress: Progress) -> int:
+    """How long a text is."""
+    total = 0
+    for block in text_of_file(file):
+        total += len(block)
+        progress(f"counting characters: {total / 1e6:.0f} million")
+    return total
 
 
 class _Divided:
@@ -308,8 +318,9 @@ def conversations(
     """The rows of a fine-tuning run's data, with their sides; those of "test" are not for it."""
     parts = parts_of(config)
     share = 0.0 if parts.validation else config.validation_share
+    side_of = divider(parts.train, share, test_share_of(config))
     for row in read_rows(parts.train, reject):
-        yield row, split_of(row.as_text(), share, test_share_of(config))
+        yield row, side_of(row.as_text())
     if parts.validation:
         for row in read_rows(parts.validation, reject):
             yield row, "validation"

@@ -9,6 +9,7 @@ The one rule: what cannot be read goes to `rejected` with its line number and th
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -35,7 +36,8 @@ _SPLIT_NAMES = {
     "validation": ("val", "validation", "valid", "dev"),
     "test": ("test",),
 }
-_MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")  # one of a pair, written as JSON does
 
 
 class ReadySplits(NamedTuple):
@@ -103,14 +105,23 @@ def holds_rows(path: Path) -> bool:
         return True
     with open_data(path) as file:
         head = _read(file, 4096, path)
-    if suffix in TEXT_SUFFIXES:
-        return False
-    if b"\0" in head:
+    if b"\0" in head and (suffix not in TEXT_SUFFIXES or not _is_utf8(head)):
         raise UserError(
             f"{path}: this is not a text file. Plain text, JSON or JSON lines in UTF-8 is wanted."
         )
+    if suffix in TEXT_SUFFIXES:
+        return False
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return start.startswith((b'{"', b"[{", b"{\n", b"[\n"))
+
+
+def _is_utf8(beginning: bytes) -> bool:
+    """Whether the beginning of a file is UTF-8, but for a character that is cut at its end."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def open_data(path: Path) -> IO[bytes]:
@@ -121,16 +132,23 @@ def open_data(path: Path) -> IO[bytes]:
     """
     try:
         file = open_unpacked(path)
-        start = _read(file, 3, path)
-        if start[:2] in _MARKS:
-            file.close()
-            raise UserError(f"{path}: this file is {_MARKS[start[:2]]}. Save it as UTF-8 and try again.")
-        if start != b"\xef\xbb\xbf":
-            file.close()  # opened anew, for not every packed stream can go back
-            file = open_unpacked(path)
+        start = _read(file, 64, path)
+        file.close()  # opened anew, for not every packed stream can go back
+        if _is_utf16(start):
+            raise UserError(f"{path}: this file is UTF-16. Save it as UTF-8 and try again.")
+        file = open_unpacked(path)
+        if start.startswith(b"\xef\xbb\xbf"):
+            _read(file, 3, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from None
     return file
+
+
+def _is_utf16(start: bytes) -> bool:
+    """Whether a file begins with the mark of UTF-16, or every other byte is 0 as in Western text without it."""
+    even, odd = start[::2], start[1::2]
+    is_half_empty = len(odd) > 2 and (any(even), any(odd)) in ((True, False), (False, True))
+    return start[:2] in _UTF16_MARKS or (is_half_empty and 0 not in (even if any(even) else odd))
 
 
 def text_blocks(path: Path, reject: Reject) -> Iterator[str]:
@@ -166,7 +184,9 @@ def _line_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
         except UnicodeDecodeError:
             reject(number, "not UTF-8")
         except msgspec.DecodeError as error:
-            reject(number, f"not valid JSON ({error})")
+            is_half = "truncated" in str(error) and _HALF_CHARACTER.search(line)
+            why = "holds half of a character (a lone surrogate)" if is_half else f"not valid JSON ({error})"
+            reject(number, why)
 
 
 def _lines(path: Path, reject: Reject) -> Iterator[tuple[int, bytes]]:

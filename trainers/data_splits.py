@@ -1,23 +1,27 @@
 """Which data trains, which validates, which is kept for testing.
 
     parts = data_parts("folder", "")        # folder with train.txt, val.txt: DataParts(train=..., validation=...)
-    side = split_of(text, 0.1, 0.05)        # a row of a file: "train", "validation" or "test", by its own hash
+    side_of = divider(path, 0.1, 0.05)
+    side = side_of(text)                    # a row of a file: "train", "validation" or "test", by its own hash
 
 The one rule: a row's side depends on its text and on the shares alone, so it never moves between runs; asking for a
-share of test rows takes them out of those that train, and changes nothing else.
+share of test rows takes them out of those that train, and changes nothing else. Where a share is asked for, something
+is held out: of rows of which none would validate, so few that chance may have it, the one with the lowest hash does.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from trainers.config import TrainingConfig
 from trainers.data_files import ready_splits
-from trainers.datasets import is_held_out
+from trainers.datasets import is_held_out, read_rows
 
 Split = Literal["train", "validation", "test"]
+_FEWEST_CHARACTERS = 16  # of a text that are held out; a validation needs two tokens
 
 
 class DataParts(NamedTuple):
@@ -55,5 +59,45 @@ def split_of(text: str, validation_share: float, test_share: float = 0.0) -> Spl
     if test_share <= 0:
         return "train"
     # The next number of the same hash (not for security), so that validation is what it is without a test split.
-    number = int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16)
-    return "test" if number % max(2, round(1 / test_share)) == 1 else "train"
+    return "test" if _number(text) % max(2, round(1 / test_share)) == 1 else "train"
+
+
+def divider(path: Path, validation_share: float, test_share: float = 0.0) -> Callable[[str], Split]:
+    """Tells the side of each row of a data set, and holds out at least one when a share is asked for."""
+    held_out = _row_to_hold_out(path, validation_share, test_share) if validation_share > 0 else None
+
+    def side_of(text: str) -> Split:
+        return "validation" if text == held_out else split_of(text, validation_share, test_share)
+
+    return side_of
+
+
+def _row_to_hold_out(path: Path, validation_share: float, test_share: float) -> str | None:
+    """The row that validates because no other does; None where one does, or nothing would be left to train on.
+
+    Reading ends with the first row that validates, so of large data only the beginning is read.
+    """
+    lowest: tuple[int, str] | None = None
+    others = False
+    for row in read_rows(path):
+        text = row.as_text()
+        side = split_of(text, validation_share, test_share)
+        if side == "validation":
+            return None
+        if side == "train":
+            others = others or (lowest is not None and text != lowest[1])
+            lowest = min(lowest or (_number(text), text), (_number(text), text))
+    return lowest[1] if lowest and others else None
+
+
+def training_characters(characters: int, validation_share: float) -> int:
+    """How much of a text's beginning trains; its end validates."""
+    end = int(characters * (1 - validation_share))
+    if validation_share > 0 and characters - end < _FEWEST_CHARACTERS:
+        end = characters - min(_FEWEST_CHARACTERS, characters // 2)
+    return end
+
+
+def _number(text: str) -> int:
+    """32 bits of the text's MD5, which is not for security here."""
+    return int(hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8], 16)

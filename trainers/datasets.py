@@ -61,6 +61,11 @@ class DataReport(Record):
     complete: bool = True  # False: the look ended at its limit, and the data set goes on
 
     @property
+    def has_nothing(self) -> bool:
+        """Whether all of it was looked at, and nothing but blanks was found."""
+        return self.complete and not any(text.strip() for text in self.preview)
+
+    @property
     def has_conversations(self) -> bool:
         """Whether the rows are conversations, so that fine-tuning can learn to answer from them."""
         return self.format not in (PLAIN_TEXT, "text")
@@ -212,12 +217,15 @@ class _Looking:
 
     def _warnings(self) -> Iterator[str]:
         rows = self._formats.total()
-        if self._characters == 0:
+        if not any(text.strip() for text in self._preview):
             yield "There is nothing in it to learn from."
-        if self._rejected_count:
+        if self._rejected_count == 1:
+            yield "1 line cannot be used; it is left out."
+        elif self._rejected_count:
             yield f"{self._rejected_count:,} lines cannot be used; they are left out."
         if rows and self._duplicates > rows // 10:
-            yield f"{self._duplicates:,} rows are exact repetitions of earlier ones."
+            what = "row is an exact repetition" if self._duplicates == 1 else "rows are exact repetitions"
+            yield f"{self._duplicates:,} {what} of earlier ones."
         if self._formats["preference"]:
             yield "These are preference pairs; fine-tuning learns the chosen answers and never sees the rejected."
         if len(self._formats) > 1:

@@ -1,6 +1,6 @@
 """The part of a data set that is measured, and how a model reads it. Torch-free.
 
-    rows         by `data_splits.split_of`: validation is one band of a hash, test the next, train the rest
+    rows         by `data_splits.divider`: validation is one band of a hash, test the next, train the rest
     plain text   train: its first part; validation: its last part, by characters; there is no test part
     a folder that is split already (train.txt, val.txt, test.txt) stays so
 
@@ -28,7 +28,7 @@ from engine.tokenizers.chat_format import ChatFormat, render
 from trainers.corpora import Ids
 from trainers.corpus_building import pieces
 from trainers.data_files import data_files
-from trainers.data_splits import data_parts, split_of
+from trainers.data_splits import data_parts, divider, training_characters
 from trainers.datasets import is_plain_text, read_rows, text_of_file
 from trainers.evaluation import Split
 from trainers.row_formats import DataRow
@@ -138,8 +138,11 @@ class ChosenData:
     def rows(self, is_wanted: Callable[[DataRow], bool] = lambda row: True) -> Iterator[DataRow]:
         """The rows of the part; of those that are wanted at most as many as were asked for."""
         self.rejected = 0
+        side_of = divider(self.path, *self._shares) if self._side != "all" else None
         chosen = (
-            row for row in read_rows(self.path, self._reject) if self._is_chosen(row) and is_wanted(row)
+            row
+            for row in read_rows(self.path, self._reject)
+            if (side_of is None or side_of(row.as_text()) == self._side) and is_wanted(row)
         )
         return islice(chosen, self._limit) if self._limit else chosen
 
@@ -149,9 +152,6 @@ class ChosenData:
         for file in data_files(self.path):
             part = _part_of_file(file, self._side, self._shares.validation)
             yield part if lines_left[0] is None else _first_lines(part, lines_left)
-
-    def _is_chosen(self, row: DataRow) -> bool:
-        return self._side == "all" or split_of(row.as_text(), *self._shares) == self._side
 
     def _reject(self, file: Path, line: int, reason: str) -> None:
         self.rejected += 1
@@ -178,7 +178,7 @@ def _part_of_file(file: Path, split: Split, share: float) -> Iterator[str]:
     blocks = text_of_file(file)
     if split == "all":
         return blocks
-    end = int(sum(len(block) for block in text_of_file(file)) * (1 - share))
+    end = training_characters(sum(len(block) for block in text_of_file(file)), share)
     return _between(blocks, 0, end) if split == "train" else _between(blocks, end, None)
 
 

@@ -62,7 +62,7 @@ def check_data(config: TrainingConfig) -> DataReport:
     """Look at the beginning of a run's data.
 
     Raises:
-        UserError: when there is none, nothing in it can be used, or it is of the wrong kind for the method.
+        UserError: when there is none, or too little, nothing in it can be used, or it is of the wrong kind.
     """
     if not config.dataset:
         raise UserError(
@@ -70,7 +70,7 @@ def check_data(config: TrainingConfig) -> DataReport:
             "(--set dataset=FILE)."
         )
     report = inspect(Path(config.dataset), limit=_ROWS_LOOKED_AT if config.method == "fine_tuning" else 1)
-    if report.characters == 0 and report.complete:
+    if report.has_nothing:
         first = f" Line {report.rejected[0].line}: {report.rejected[0].reason}." if report.rejected else ""
         raise UserError(f"{config.dataset}: there is nothing in it to learn from.{first}")
     if config.method == "fine_tuning" and not report.has_conversations:
@@ -80,10 +80,12 @@ def check_data(config: TrainingConfig) -> DataReport:
         )
     if config.validation_dataset:
         inspect(Path(config.validation_dataset), limit=1)
-    # Here, for it needs numpy, and the app does not start with that.
+    # Here, for they need numpy, and the app does not start with that.
     from trainers.data_lens import check_before_start
+    from trainers.small_data import try_out
 
     check_before_start(config)
+    try_out(config)
     return report
 
 

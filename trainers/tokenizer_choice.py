@@ -63,7 +63,9 @@ def _new_tokenizer(config: TrainingConfig, progress: Progress, most_characters: 
             return CharTokenizer.read_vocab(parts.vocabulary)
         # A single text has no ends in it, and then the vocabulary is exactly its characters, as in nanoGPT.
         has_documents = not is_plain_text(parts.train) or len(data_files(parts.train)) > 1
-        return CharTokenizer.from_text(texts, (END_OF_TEXT,) if has_documents else ())
+        return CharTokenizer.from_text(
+            _told(texts, progress, "collecting characters"), (END_OF_TEXT,) if has_documents else ()
+        )
     if config.tokenizer == "bpe":
         # The chat format's tokens have their places from the start, so fine-tuning need not grow the model.
         return train_bpe(
@@ -75,6 +77,15 @@ def _new_tokenizer(config: TrainingConfig, progress: Progress, most_characters: 
     if config.tokenizer == "gpt2":
         return gpt2_tokenizer()
     return load_tokenizer(resolve(config.tokenizer))
+
+
+def _told(texts: Iterator[str], progress: Progress, stage: str) -> Iterator[str]:
+    """The same texts, with word of how far the reading is."""
+    read = 0
+    for text in texts:
+        read += len(text)
+        progress(f"{stage}: {read / 1e6:.0f} million")
+        yield text
 
 
 def _beginning(texts: Iterator[str], characters: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from tui_chat.quantities import counted
 
 if TYPE_CHECKING:  # reading the help should not load what reads data
     from trainers.config import TrainingConfig
@@ -70,18 +71,20 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run_data(options: argparse.Namespace) -> int:
-    for file in options.files:
-        _show_data(Path(file), options)
+    empty = [file for file in options.files if not _show_data(Path(file), options)]
+    if empty:
+        raise UserError(f"{', '.join(empty)}: there is nothing in it to learn from.")
     return 0
 
 
-def _show_data(path: Path, options: argparse.Namespace) -> None:
+def _show_data(path: Path, options: argparse.Namespace) -> bool:
+    """Print what is in a data set; False when that is nothing."""
     from trainers.datasets import inspect
 
     if options.changes and not options.tokenizer:
         raise UserError("--set shows what a run would see; say with which tokens: --tokenizer builtin.")
     report, lens = inspect(path), None
-    if options.tokenizer:
+    if options.tokenizer and not report.has_nothing:
         from trainers.data_lens import look_at
 
         rows = options.rows if options.rows is not None else 0 if options.json else _ROWS_SHOWN
@@ -90,6 +93,7 @@ def _show_data(path: Path, options: argparse.Namespace) -> None:
         print(json.dumps(data_facts(path, report, lens), ensure_ascii=False), flush=True)
     else:
         print(_in_words(path, report, lens))
+    return not report.has_nothing
 
 
 def _lens_config(path: Path, report: DataReport, options: argparse.Namespace) -> TrainingConfig:
@@ -145,8 +149,10 @@ def data_facts(path: Path, report: DataReport, lens: LensReport | None) -> dict[
 def _in_words(path: Path, report: DataReport, lens: LensReport | None) -> str:
     from tui_chat.text import one_line  # here: it needs Textual, which `--help` should not wait for
 
+    unit = "line" if report.format == "plain_text" else "row"
     head = (
-        f"{one_line(str(path), 400)}: {report.format}, {report.rows:,} rows, {report.characters:,} characters"
+        f"{one_line(str(path), 400)}: {report.format}, {counted(report.rows, unit)}, "
+        f"{counted(report.characters, 'character')}"
     )
     lines = [head]
     if lens is not None:

@@ -48,6 +48,11 @@ def count(number: int | None) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, unit: str) -> str:
+    """1 row, 2 rows, 1,000 rows."""
+    return f"{number:,} {unit}" if number == 1 else f"{number:,} {unit}s"
+
+
 def rate(per_second: float | None) -> str:
     """Something per second: 840/s, 33.1k/s, 1.2M/s."""
     if per_second is None or not math.isfinite(per_second):

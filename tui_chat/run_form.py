@@ -224,7 +224,7 @@ def look_limit(path: Path) -> int:
 
 def data_problem(config: TrainingConfig, report: DataReport) -> str:
     """Why this recipe cannot learn from this data; empty when it can."""
-    if not report.rows:
+    if report.has_nothing:
         return "There is nothing in it that can be used."
     if config.method != "pretraining" and not report.has_conversations:
         return "This recipe needs conversations, and this is running text. Choose a pretraining recipe."

@@ -116,7 +116,6 @@ def test_a_long_text_gives_the_same_tokens_in_pieces(monkeypatch: pytest.MonkeyP
     ("changes", "words"),
     [
         ({"context_length": 100_000}, "smaller context_length"),
-        ({"validation_share": 0.0001}, "validation split is empty"),
     ],
 )
 def test_data_that_cannot_train_is_refused_with_advice(
@@ -125,6 +124,11 @@ def test_data_that_cannot_train_is_refused_with_advice(
     with pytest.raises(UserError, match=words):
         built(tiny.with_changes("test", **changes), tmp_path / "tokens")
     assert not (tmp_path / "tokens").exists()
+
+
+def test_however_small_the_share_something_validates(tmp_path: Path, tiny: TrainingConfig) -> None:
+    corpus = built(tiny.with_changes("test", validation_share=0.0001), tmp_path / "tokens")
+    assert corpus.validation is not None and len(corpus.validation) >= 1
 
 
 def test_fine_tuning_on_plain_rows_is_refused_with_advice(tmp_path: Path, tiny: TrainingConfig) -> None:

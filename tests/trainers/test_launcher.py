@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.manifest import write_manifest
+from trainers import small_data
 from trainers.config import TrainingConfig, read_recipe, recipe_names, recipe_text
 from trainers.launcher import (
     delete_run,
@@ -103,7 +104,18 @@ def test_what_cannot_work_is_refused_before_anything_is_made(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_failure_in_the_process_is_told_in_the_status(tmp_path: Path, tiny: TrainingConfig) -> None:
+def test_a_model_that_is_not_there_is_refused_before_there_is_a_run(
+    tmp_path: Path, tiny: TrainingConfig
+) -> None:
+    with pytest.raises(UserError, match="There is no model 'nosuchmodel'"):
+        start_run(tiny.with_changes("test", base_model="nosuchmodel"), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failure_in_the_process_is_told_in_the_status(
+    tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(small_data, "try_out", lambda config: None)  # as if the data were large
     run = start_run(tiny.with_changes("test", base_model="nosuchmodel"), tmp_path / "runs")
     status = wait_for_end(run, 60)
     assert status.state == "failed"

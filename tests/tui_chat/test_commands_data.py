@@ -111,3 +111,32 @@ def test_a_method_that_does_not_fit_and_a_context_that_is_none_are_refused(
 
 def test_no_colour_runs_over_the_end_of_a_line() -> None:
     assert lens_text._painted("a\nb\n", "32") == "\x1b[32ma\x1b[0m\n\x1b[32mb\x1b[0m\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("empty.txt", b""), ("blank.txt", b"\n \n"), ("bad.jsonl", b"nonsense\n")]
+)
+def test_data_with_nothing_in_it_is_said_so_with_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    code, out, errors = data(capsys, str(tmp_path / name), "--json")
+    assert code == 1 and "there is nothing in it to learn from" in errors
+    assert "There is nothing in it to learn from." in json.loads(out)["warnings"]
+    code, out, errors = data(capsys, str(tmp_path / name), "--tokenizer", "char")
+    assert code == 1 and "there is nothing in it" in errors
+
+
+@pytest.mark.parametrize("name", ["photo.txt", "photo.dat"])
+def test_a_binary_file_is_refused_whatever_its_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(bytes(range(256)) * 10)
+    code, out, errors = data(capsys, str(tmp_path / name))
+    assert (code, out) == (1, "") and "this is not a text file" in errors
+
+
+def test_one_is_not_written_as_many(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "one.jsonl").write_text('{"prompt": "Hi", "completion": "Yes"}\nnonsense\n')
+    _, out, _ = data(capsys, str(tmp_path / "one.jsonl"))
+    assert "1 row," in out and "1 line cannot be used; it is left out." in out

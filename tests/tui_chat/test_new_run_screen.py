@@ -134,7 +134,7 @@ async def test_lines_that_cannot_be_used_are_counted_with_their_reasons(data: Pa
     async with FormApp().run_test(size=(120, 40)) as pilot:
         screen = await type_into(pilot, "data-path", "chats.jsonl")
         report = text_of(screen, "#data-report")
-        assert "1 rows" in report and "line 2: not valid JSON" in report
+        assert "1 row ·" in report and "line 2: not valid JSON" in report
         assert "fine-tuning recipe" in text_of(screen, "#start-problem")
 
 

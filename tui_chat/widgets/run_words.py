@@ -214,12 +214,16 @@ def sample_words(step: int, prompt: str, text: str, width: int) -> Content:
 def report_words(report: DataReport, width: int) -> Content:
     """What the look at the data found: how much, what is odd, and how it begins."""
     kind = "plain text" if report.format == "plain_text" else f"{report.format} rows"
-    unit = "lines" if report.format == "plain_text" else "rows"
+    unit = "line" if report.format == "plain_text" else "row"
     more = "" if report.complete else " in its first part"
-    counts = [f"{report.rows:,} {unit}", f"{quantities.count(report.characters)} characters{more}"]
+    counts = [
+        quantities.counted(report.rows, unit),
+        f"{quantities.count(report.characters)} character{'' if report.characters == 1 else 's'}{more}",
+    ]
     if report.files > 1:
         counts.insert(0, f"{report.files:,} files")
-    lines = [Content.assemble(("✔ ", "$text-success"), (kind, "bold"), " · ", " · ".join(counts))]
+    mark = ("✘ ", "$text-error") if report.has_nothing else ("✔ ", "$text-success")
+    lines = [Content.assemble(mark, (kind, "bold"), " · ", " · ".join(counts))]
     lines += [
         Content.styled(f"! {one_line(warning, 200)}", "$text-warning") for warning in report.warnings[:4]
     ]
