@@ -20,6 +20,7 @@ from typing import IO, Any, cast
 from engine.errors import UserError
 
 PACKED_SUFFIXES = (".gz", ".xz", ".zst")
+_BEGINNINGS = {b"\x1f\x8b\x08": ".gz", b"\xfd7zXZ\0": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
 _UNPACKING_ERRORS = (gzip.BadGzipFile, lzma.LZMAError, EOFError, zlib.error)
 _BLOCK_SIZE = 1 << 17  # packed bytes read at once
 
@@ -38,7 +39,16 @@ def open_unpacked(path: Path) -> IO[bytes]:
         OSError: when the file cannot be opened.
     """
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open, ".zst": _open_zst}
-    return cast(IO[bytes], openers.get(path.suffix.lower(), open)(path, "rb"))
+    return cast(IO[bytes], openers.get(_packing_of(path), open)(path, "rb"))
+
+
+def _packing_of(path: Path) -> str:
+    """How a file is packed: as its name says, or else as it begins."""
+    if path.suffix.lower() in PACKED_SUFFIXES:
+        return path.suffix.lower()
+    with path.open("rb") as file:
+        start = file.read(6)
+    return next((suffix for beginning, suffix in _BEGINNINGS.items() if start.startswith(beginning)), "")
 
 
 @contextlib.contextmanager

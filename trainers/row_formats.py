@@ -3,7 +3,7 @@
     messages           {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
     sharegpt           {"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello!"}]}
     alpaca             {"instruction": "Translate", "input": "Hallo", "output": "Hello"}   (or "response")
-    prompt_completion  {"prompt": "Hi", "completion": "Hello!"}
+    prompt_completion  {"prompt": "Hi", "completion": "Hello!"}   (or prompt/response, input/output, query/response ...)
     preference         {"prompt": "Hi", "chosen": "Hello!", "rejected": "Go away."}   (fine-tuning learns the chosen)
     question_answer    {"question": "1 + 1?", "answer": "2"}
     persona            {"input persona": "I am a robot.", "synthesized text": "User: Hi\\nPersona: Beep."}
@@ -14,6 +14,7 @@ The one rule: a row is understood completely or refused with a reason; it never 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -98,14 +99,18 @@ def understand(value: object, line: int) -> DataRow:
 
 
 def _from_messages(row: dict[str, Any]) -> list[ChatMessage]:
-    return _turns(row["messages"], "messages", "role", "content")
+    return _with_instructions(row, _turns(row["messages"], "messages", "role", "content"))
 
 
 def _from_sharegpt(row: dict[str, Any]) -> list[ChatMessage]:
-    turns = _turns(row["conversations"], "conversations", "from", "value")
-    instructions = [
-        row[key] for key in ("system", "tools") if isinstance(row.get(key), str) and row[key].strip()
-    ]
+    return _with_instructions(row, _turns(row["conversations"], "conversations", "from", "value"))
+
+
+def _with_instructions(row: dict[str, Any], turns: list[ChatMessage]) -> list[ChatMessage]:
+    """The turns after the system text and the tools that stand beside them in the row."""
+    found = [row.get(key) for key in ("system", "tools")]
+    words = [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in found if one]
+    instructions = [text for text in words if text.strip()]
     if instructions and turns and turns[0].role == "system":
         instructions.insert(0, turns.pop(0).content)
     return ([system("\n".join(instructions))] if instructions else []) + turns
@@ -131,11 +136,17 @@ def _from_prompt_completion(row: dict[str, Any]) -> list[ChatMessage]:
     return [user(_string(prompt, "prompt")), assistant(_string(completion, "completion"))]
 
 
-def _from_question_answer(row: dict[str, Any]) -> list[ChatMessage]:
-    return [user(_string(row["question"], "question")), assistant(_string(row["answer"], "answer"))]
+def _pair(asked: str, answered: str) -> Callable[[dict[str, Any]], list[ChatMessage]]:
+    """A question and its answer, in fields of these names."""
+
+    def convert(row: dict[str, Any]) -> list[ChatMessage]:
+        told = [system(_string(row["system"], "system"))] if row.get("system") else []
+        return [*told, user(_string(row[asked], asked)), assistant(_string(row[answered], answered))]
+
+    return convert
 
 
-_SPEAKER = re.compile(r"^(User|Human|Persona|Assistant|AI|Bot|Character)(?: ?\d)?: ?", re.MULTILINE)
+_SPEAKER = re.compile(r"^(User|Human|Persona|Assistant|AI|Bot|Character)((?: ?\d)?): ?", re.MULTILINE)
 
 
 def _from_persona(row: dict[str, Any]) -> list[ChatMessage] | str:
@@ -145,10 +156,14 @@ def _from_persona(row: dict[str, Any]) -> list[ChatMessage] | str:
     if not speakers or speakers[0].start() != 0:  # a problem or an article about the persona
         return f"{persona}\n\n{text}"
     messages = [system(persona)]
+    names = list(dict.fromkeys(speaker[1] + speaker[2] for speaker in speakers))
+    # "User 1" and "User 2": the one who answers is the persona.
+    answers = names[1:2] if all(name.startswith("User") for name in names) else []
     ends = [speaker.start() for speaker in speakers[1:]] + [len(text)]
     for speaker, end in zip(speakers, ends, strict=True):
         content = text[speaker.end() : end].strip()
-        messages.append(user(content) if speaker[1] in ("User", "Human") else assistant(content))
+        is_asking = speaker[1] in ("User", "Human") and speaker[1] + speaker[2] not in answers
+        messages.append(user(content) if is_asking else assistant(content))
     return messages
 
 
@@ -202,6 +217,17 @@ def _human_and_assistant(text: str, name: str) -> list[ChatMessage]:
     return [user(words.strip()) if who == "Human" else assistant(words.strip()) for who, words in speakers]
 
 
+_PAIRS = (
+    ("prompt", "response"),
+    ("prompt", "output"),
+    ("prompt", "answer"),
+    ("input", "output"),
+    ("input", "response"),
+    ("query", "response"),
+    ("query", "answer"),
+    ("question", "response"),
+    ("user", "assistant"),
+)
 _FORMATS: tuple[tuple[str, tuple[str, ...], Callable[[dict[str, Any]], list[ChatMessage] | str]], ...] = (
     ("preference", ("chosen", "rejected"), _from_preference),
     ("messages", ("messages",), _from_messages),
@@ -209,8 +235,9 @@ _FORMATS: tuple[tuple[str, tuple[str, ...], Callable[[dict[str, Any]], list[Chat
     ("alpaca", ("instruction", "output"), _from_alpaca),
     ("alpaca", ("instruction", "response"), _from_alpaca),
     ("prompt_completion", ("prompt", "completion"), _from_prompt_completion),
-    ("question_answer", ("question", "answer"), _from_question_answer),
+    ("question_answer", ("question", "answer"), _pair("question", "answer")),
     ("persona", ("input persona", "synthesized text"), _from_persona),
+    *(("prompt_completion", names, _pair(*names)) for names in _PAIRS),
     ("text", ("text",), lambda row: _string(row["text"], "text")),
     ("persona", ("persona",), lambda row: _string(row["persona"], "persona")),
 )
@@ -238,13 +265,25 @@ def _turns(value: object, field: str, role_key: str, content_key: str) -> list[C
             raise RowRefusedError(f"turn {number} is {_kind(turn)}, not an object")
         # Files mix the two spellings, even within one list.
         keys = (role_key, content_key) if role_key in turn else _OTHER_KEYS[role_key]
+        if keys[0] in turn and turn.get("tool_calls"):  # then some leave the text out
+            turn = {keys[1]: None, **turn}
         if keys[0] not in turn or keys[1] not in turn:
             raise RowRefusedError(f"turn {number} needs '{role_key}' and '{content_key}'")
         role = _ROLES.get(str(turn[keys[0]]).strip().lower())
         if role is None:
             raise RowRefusedError(f"turn {number} has the unknown speaker {str(turn[keys[0]])[:40]!r}")
-        turns.append(ChatMessage(role=role, content=_content(turn[keys[1]], f"turn {number}")))
+        turns.append(ChatMessage(role=role, content=_said(turn, keys[1], f"turn {number}")))
     return turns
+
+
+def _said(turn: dict[str, Any], key: str, place: str) -> str:
+    """What a turn says: its text, and the tools it calls."""
+    calls = turn.get("tool_calls")
+    if not isinstance(calls, list) or not calls:
+        return _content(turn[key], place)
+    text = _content(turn[key], place) if turn[key] else ""
+    functions = [call.get("function", call) if isinstance(call, dict) else call for call in calls]
+    return "\n".join([text] * bool(text) + [json.dumps(one, ensure_ascii=False) for one in functions])
 
 
 _OTHER_KEYS = {"role": ("from", "value"), "from": ("role", "content")}

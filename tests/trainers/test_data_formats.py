@@ -265,3 +265,38 @@ def test_turns_of_tools_and_of_the_system_are_read_in_rows_of_a_folder(tmp_path:
     first, second = read_rows(tmp_path)
     assert first.messages == (system("Be brief."), user("Time?"), assistant("clock()"), user("12"))
     assert second.messages == HELLO
+
+
+CALL = {"id": "1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+
+
+@pytest.mark.parametrize("content", [{"content": None}, {"content": ""}, {}])
+def test_the_tools_an_openai_turn_calls_are_what_it_says(tmp_path: Path, content: dict[str, None]) -> None:
+    turns = [
+        {"role": "user", "content": "1 + 1?"},
+        {"role": "assistant", "tool_calls": [CALL], **content},
+        {"role": "tool", "content": "2", "tool_call_id": "1"},
+        {"role": "assistant", "content": "2."},
+    ]
+    path = written(tmp_path / "a.jsonl", {"messages": turns, "tools": [{"name": "add"}]})
+    (messages,) = read_conversations(path)
+    assert [message.role for message in messages] == ["system", "user", "assistant", "user", "assistant"]
+    assert json.loads(messages[0].content) == [{"name": "add"}]
+    assert json.loads(messages[2].content) == CALL["function"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [("prompt", "response"), ("input", "output"), ("query", "response"), ("user", "assistant")],
+)
+def test_pairs_go_by_several_names(tmp_path: Path, asked: str, answered: str) -> None:
+    path = written(tmp_path / "a.jsonl", {asked: "Hi", answered: "Hello!"})
+    assert list(read_conversations(path)) == [HELLO]
+    (tmp_path / "a.csv").write_text(f"{asked},{answered}\nHi,Hello!\n")
+    assert list(read_conversations(tmp_path / "a.csv")) == [HELLO]
+
+
+def test_of_two_numbered_users_the_one_who_answers_is_the_persona(tmp_path: Path) -> None:
+    row = {"input persona": "I rest.", "synthesized text": "User 1: Hi\nUser 2: Hello!\nUser 1: Bye"}
+    (messages,) = read_conversations(written(tmp_path / "a.jsonl", row))
+    assert messages == (system("I rest."), *HELLO, user("Bye"))
