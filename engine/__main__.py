@@ -16,13 +16,14 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from engine import wire
 from engine.errors import UserError
-from engine.generation import GenerationEvent, TextChunk
+from engine.generation import TextChunk
 from engine.priority import Pace, step_aside
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ class Inbox:
 
     def __init__(self, stdin: BinaryIO) -> None:
         self._stdin = stdin
-        self._waiting: queue.Queue[wire.Load | wire.Generate] = queue.Queue()
+        self._waiting: queue.Queue[wire.Load | wire.Request] = queue.Queue()
         self._cancelled: set[int] = set()
 
     def start(self) -> None:
         """Begin to read; ends the process when the app closes the pipe."""
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
 
-    def next(self) -> wire.Load | wire.Generate:
+    def next(self) -> wire.Load | wire.Request:
         """Wait for the next thing to do."""
         return self._waiting.get()
 
@@ -126,11 +127,11 @@ def _serve(load: wire.Load, inbox: Inbox, outbox: Outbox) -> None:
     outbox.send(wire.Loaded(model=duty.take_newest()))
     while True:
         request = inbox.next()
-        if isinstance(request, wire.Generate):
+        if not isinstance(request, wire.Load):
             _answer(duty, request, inbox, outbox)
 
 
-def _answer(duty: ModelOnDuty, request: wire.Generate, inbox: Inbox, outbox: Outbox) -> None:
+def _answer(duty: ModelOnDuty, request: wire.Request, inbox: Inbox, outbox: Outbox) -> None:
     try:
         if (other := duty.turn_to(request.reference)) is not None:
             outbox.send(wire.Loaded(model=other))
@@ -139,9 +140,9 @@ def _answer(duty: ModelOnDuty, request: wire.Generate, inbox: Inbox, outbox: Out
         def is_over() -> bool:
             return inbox.is_cancelled(request.request)
 
-        for event in duty.events(request, is_over):
-            outbox.send(_on_the_wire(event, request.request, duty.step))
-            if pace is not None and isinstance(event, TextChunk):
+        for message in _messages(duty, request, is_over):
+            outbox.send(message)
+            if pace is not None and isinstance(message, wire.Text | wire.Inspected):
                 pace.rest(is_over)
     except UserError as error:
         outbox.send(wire.Failed(message=str(error), request=request.request))
@@ -172,10 +173,24 @@ def _is_out_of_memory(error: Exception) -> bool:
     return named or "can't allocate memory" in str(error)
 
 
-def _on_the_wire(event: GenerationEvent, request: int, step: int | None) -> wire.Text | wire.Done:
-    if isinstance(event, TextChunk):
-        return wire.Text(request=request, chunk=event)
-    return wire.Done(request=request, result=msgspec.structs.replace(event, step=step))
+def _messages(
+    duty: ModelOnDuty, request: wire.Request, is_over: Callable[[], bool]
+) -> Iterator[wire.FromEngine]:
+    """What a request gets for an answer."""
+    number = request.request
+    if isinstance(request, wire.Generate):
+        for event in duty.events(request, is_over):
+            if isinstance(event, TextChunk):
+                yield wire.Text(request=number, chunk=event)
+            else:
+                yield wire.Done(request=number, result=msgspec.structs.replace(event, step=duty.step))
+        return
+    for found in duty.inspected(request, is_over):
+        if isinstance(found, tuple):
+            yield wire.Inspected(request=number, tokens=found)
+        else:
+            result = msgspec.structs.replace(found, step=duty.step)
+            yield wire.InspectionEnd(request=number, result=result)
 
 
 def _take_stdout() -> BinaryIO:

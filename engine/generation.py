@@ -61,6 +61,7 @@ class TextChunk(Record, tag="text"):
 
     text: str
     tokens: tuple[Token, ...] = ()
+    seconds: float = 0.0  # since the piece before it; of the first one, since the prompt was given
 
 
 class GenerationDone(Record, tag="done"):
@@ -75,6 +76,7 @@ class GenerationDone(Record, tag="done"):
     seconds_to_first_token: float = 0.0
     tokens_per_second: float = 0.0  # of the reply, after its first token
     prompt_token_ids: tuple[int, ...] = ()
+    end_token_id: int | None = None  # the token that ended the reply, which is not part of it
     step: int | None = None  # training step of the weights that answered, for a model that is still learning
 
 

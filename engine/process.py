@@ -13,7 +13,8 @@ import asyncio
 import itertools
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,7 @@ from engine import wire
 from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationEvent, GenerationSettings
+from engine.inspection import InspectedToken, Inspection
 from engine.model_library import absolute_reference
 from engine.paths import private_directory
 
@@ -31,7 +33,8 @@ CANCEL_SECONDS = 5.0  # an engine that does not let go of a reply by then is end
 LOG_LIMIT = 1024 * 1024  # bytes; a longer log begins anew
 
 State = Literal["stopped", "loading", "ready", "answering"]
-_Reply = wire.Text | wire.Done | UserError
+_Answer = wire.Text | wire.Done | wire.Inspected | wire.InspectionEnd
+_Reply = _Answer | UserError
 
 
 def child_environment() -> dict[str, str]:
@@ -94,26 +97,57 @@ class ProcessEngine:
         return await asyncio.shield(self._loaded)
 
     async def stream(
-        self, messages: Sequence[ChatMessage], settings: GenerationSettings, reference: str = ""
+        self,
+        messages: Sequence[ChatMessage],
+        settings: GenerationSettings,
+        reference: str = "",
+        prefix: Sequence[int] = (),
     ) -> AsyncIterator[GenerationEvent]:
         """The reply to `messages`; closing the generator cancels it.
 
         `reference` names another model to take in the same process for this reply: another checkpoint of a run.
+        `prefix` are tokens that the reply begins with.
 
         Raises:
             UserError: when the model cannot be loaded, refuses, or its process ends.
         """
         request = wire.Generate(
-            request=next(self._numbers), messages=tuple(messages), settings=settings, reference=reference
+            request=next(self._numbers),
+            messages=tuple(messages),
+            settings=settings,
+            reference=reference,
+            prefix=tuple(prefix),
         )
-        async for event in self._ask(request):
+        async for event in self._events(request):
             yield event
 
     async def complete(self, prompt: str, settings: GenerationSettings) -> AsyncIterator[GenerationEvent]:
         """Like `stream`, but continues `prompt` as it is, without a chat format."""
         request = wire.Generate(request=next(self._numbers), prompt=prompt, settings=settings)
-        async for event in self._ask(request):
+        async for event in self._events(request):
             yield event
+
+    async def inspect(
+        self, request: wire.Inspect, on_tokens: Callable[[int], None] | None = None
+    ) -> Inspection:
+        """What the model thought at each token of a text; `on_tokens` hears how many are done.
+
+        The number of `request` is given here, whatever it says.
+
+        Raises:
+            UserError: when the model cannot be loaded, refuses, or its process ends.
+        """
+        tokens: list[InspectedToken] = []
+        numbered = msgspec.structs.replace(request, request=next(self._numbers))
+        async with aclosing(self._ask(numbered)) as answers:
+            async for answer in answers:
+                if isinstance(answer, wire.InspectionEnd):
+                    return Inspection(tokens=tuple(tokens), done=answer.result)
+                assert isinstance(answer, wire.Inspected)
+                tokens += answer.tokens
+                if on_tokens is not None:
+                    on_tokens(len(tokens))
+        raise AssertionError("an inspection ends with InspectionEnd or raises")
 
     async def close(self) -> None:
         """End the process. A closed engine may be used again."""
@@ -129,7 +163,17 @@ class ProcessEngine:
             for watcher in tuple(self._watchers):
                 watcher.cancel()
 
-    async def _ask(self, request: wire.Generate) -> AsyncIterator[GenerationEvent]:
+    async def _events(self, request: wire.Generate) -> AsyncIterator[GenerationEvent]:
+        async with aclosing(self._ask(request)) as answers:
+            async for answer in answers:
+                match answer:
+                    case wire.Text(chunk=chunk):
+                        yield chunk
+                    case wire.Done(result=result):
+                        yield result
+
+    async def _ask(self, request: wire.Request) -> AsyncGenerator[_Answer, None]:
+        """What the engine sends for a request, its last message included; closing this cancels the request."""
         async with self._turn:
             await self.load()
             replies: asyncio.Queue[_Reply] = asyncio.Queue()
@@ -138,15 +182,11 @@ class ProcessEngine:
             try:
                 await self._send(request)
                 while not complete:
-                    match await replies.get():
-                        case wire.Text(chunk=chunk):
-                            yield chunk
-                        case wire.Done(result=result):
-                            complete = True
-                            yield result
-                        case UserError() as error:
-                            complete = True
-                            raise error
+                    answer = await replies.get()
+                    complete = not isinstance(answer, wire.Text | wire.Inspected)
+                    if isinstance(answer, UserError):
+                        raise answer
+                    yield answer
             finally:
                 if complete:
                     self._replies.pop(request.request, None)
@@ -164,7 +204,7 @@ class ProcessEngine:
         try:
             await self._send(wire.Cancel(request=request))
             async with asyncio.timeout(CANCEL_SECONDS):
-                while isinstance(await replies.get(), wire.Text):
+                while isinstance(await replies.get(), wire.Text | wire.Inspected):
                     pass
         except TimeoutError:
             if self._process is not None and self._process.returncode is None:
@@ -250,8 +290,8 @@ class ProcessEngine:
                     loaded.set_exception(UserError(text))
             case wire.Failed(message=text, request=request):
                 self._put(request, UserError(text))
-            case wire.Text(request=request) | wire.Done(request=request):
-                self._put(request, message)
+            case wire.Text() | wire.Done() | wire.Inspected() | wire.InspectionEnd():
+                self._put(message.request, message)
 
     def _put(self, request: int | None, reply: _Reply) -> None:
         if request in self._replies:

@@ -6,6 +6,8 @@
                                                {"type":"chunk","request":1,"chunk":{...}} ...     per token
                                                {"type":"done","request":1,"result":{...}}         ends a reply
                                                {"type":"failed","message":"...","request":1}      or this
+    {"type":"inspect","request":2,...}         {"type":"inspected","request":2,"tokens":[...]} ...
+                                               {"type":"inspection_done","request":2,...}         or failed
 
 What to load is in the first line, `{"type":"load",...}`. End of stdin ends the engine. Lines may be long
 (a conversation is in one), so readers allow 16 MiB.
@@ -22,6 +24,7 @@ import msgspec
 from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationSettings, TextChunk
+from engine.inspection import InspectedToken, InspectionDone
 from engine.records import Record
 from engine.tokenizers import without_lone_surrogates
 
@@ -53,6 +56,23 @@ class Generate(Record, tag="generate"):
     settings: GenerationSettings
     messages: tuple[ChatMessage, ...] = ()
     prompt: str | None = None
+    reference: str = ""
+    prefix: tuple[int, ...] = ()  # tokens that the reply begins with, whatever the model thinks of them
+
+
+class Inspect(Record, tag="inspect"):
+    """Tell what the model thought at each token of `messages` (or `prompt`) and of the reply to them.
+
+    `reply_ids` are its tokens, with the one that ended it, if any; when nobody kept them, `reply` is its text.
+    """
+
+    request: int
+    settings: GenerationSettings  # those of the reply
+    messages: tuple[ChatMessage, ...] = ()
+    prompt: str | None = None
+    reply_ids: tuple[int, ...] | None = None
+    reply: str = ""
+    alternatives: int = 10
     reference: str = ""
 
 
@@ -109,6 +129,20 @@ class Done(Record, tag="done"):
     result: GenerationDone
 
 
+class Inspected(Record, tag="inspected"):
+    """Some more tokens of an inspection, in the order of the text."""
+
+    request: int
+    tokens: tuple[InspectedToken, ...]
+
+
+class InspectionEnd(Record, tag="inspection_done"):
+    """An inspection is complete."""
+
+    request: int
+    result: InspectionDone
+
+
 class Failed(Record, tag="failed"):
     """Loading (request None) or a reply failed, in a sentence for a person."""
 
@@ -116,8 +150,9 @@ class Failed(Record, tag="failed"):
     request: int | None = None
 
 
-ToEngine = Load | Generate | Cancel
-FromEngine = Loading | Loaded | Text | Done | Failed
+Request = Generate | Inspect  # what ends with `Done`, `InspectionEnd` or `Failed`
+ToEngine = Load | Request | Cancel
+FromEngine = Loading | Loaded | Text | Done | Inspected | InspectionEnd | Failed
 
 _to_engine: msgspec.json.Decoder[ToEngine] = msgspec.json.Decoder(ToEngine)
 _from_engine: msgspec.json.Decoder[FromEngine] = msgspec.json.Decoder(FromEngine)

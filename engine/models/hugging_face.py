@@ -84,13 +84,21 @@ class HuggingFaceModel:
         Raises:
             ValueError: when P + T is more than the cache was made for.
         """
+        return self._read(ids, cache, self._options)[-1].float()
+
+    @torch.inference_mode()
+    def each_logits(self, ids: torch.Tensor, cache: HuggingFaceCache) -> torch.Tensor:
+        """Read `ids` (T,) like `forward`; float32 logits (T, V) for the tokens that follow each of them."""
+        return self._read(ids, cache, {}).float()
+
+    def _read(self, ids: torch.Tensor, cache: HuggingFaceCache, options: dict[str, int]) -> torch.Tensor:
         T = ids.size(0)
         if cache.length + T > cache.max_length:
             raise ValueError(f"{cache.length} + {T} tokens do not fit into a cache for {cache.max_length}")
-        output = self._model(input_ids=ids[None], past_key_values=cache.past, use_cache=True, **self._options)
+        output = self._model(input_ids=ids[None], past_key_values=cache.past, use_cache=True, **options)
         cache.past = output.past_key_values
         cache.length += T
-        logits: torch.Tensor = output.logits[0, -1].float()  # (1, T or 1, V) -> (V,)
+        logits: torch.Tensor = output.logits[0]  # (1, T or 1, V) -> (T or 1, V)
         return logits
 
     @torch.inference_mode()
@@ -111,8 +119,23 @@ def load_hugging_face(
     Raises:
         UserError: when the directory is dangerous, incomplete, damaged or too large; says which and what to do.
     """
-    weights = check_directory(directory, trust_remote_code)
     device = torch.device(device)
+    model = open_hugging_face(directory, device, dtype, trust_remote_code)
+    return HuggingFaceModel(model.to(device).eval(), device)
+
+
+def open_hugging_face(
+    directory: Path,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    trust_remote_code: bool = False,
+) -> Any:
+    """The `PreTrainedModel` in a directory, checked; still in main memory, `device` is where it is to go.
+
+    Raises:
+        UserError: as `load_hugging_face`.
+    """
+    weights = check_directory(directory, trust_remote_code)
     try:
         _refuse_what_does_not_fit(directory, weights, device, dtype, trust_remote_code)
         model, report = _open(directory, dtype, trust_remote_code)
@@ -121,7 +144,7 @@ def load_hugging_face(
     _refuse_incomplete(directory, report)
     _refuse_non_finite(directory, model)
     _refuse_without_cache(directory, model)
-    return HuggingFaceModel(model.to(device).eval(), device)
+    return model
 
 
 def _open(directory: Path, dtype: torch.dtype, trust: bool) -> tuple[Any, dict[str, Any]]:

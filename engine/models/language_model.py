@@ -3,9 +3,10 @@
     cache = model.new_cache(max_length=len(prompt) + max_new_tokens)
     logits = model.forward(prompt, cache)            # the whole prompt in one call
     logits = model.forward(next_token, cache)        # then one token per call
+    logits = model.each_logits(text, cache)          # (T, V): what it thought at each token of a text
 
 T tokens given now, V vocabulary.
-The one rule: a cache belongs to one sequence of one model; `forward` only ever appends to it.
+The one rule: a cache belongs to one sequence of one model; reading only ever appends to it.
 """
 
 from __future__ import annotations
@@ -69,4 +70,8 @@ class LanguageModel(Protocol):
     # The cache is Any here because each model takes only the kind that its own `new_cache` makes.
     def forward(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
         """Read `ids` (T,) after what is in the cache; float32 logits (V,) for the token that follows."""
+        ...
+
+    def each_logits(self, ids: torch.Tensor, cache: Any) -> torch.Tensor:
+        """Read `ids` (T,) like `forward`; float32 logits (T, V) for the tokens that follow each of them."""
         ...

@@ -21,6 +21,7 @@ import torch
 from engine import wire
 from engine.errors import UserError
 from engine.generation import GenerationEvent
+from engine.inspection import InspectedToken, InspectionDone
 from engine.manifest import MANIFEST, problem_of
 from engine.model_card import ModelCard, read_json, read_model_card
 from engine.model_library import Progress, is_learning, moves_on, resolve
@@ -28,6 +29,7 @@ from engine.models.checkpoints import load_gpt, read_gpt_config
 from engine.models.language_model import LanguageModel
 from engine.models.scratch import ScratchModel
 from engine.models.text_generator import TextGenerator, check_vocabulary
+from engine.models.token_inspector import inspect
 from engine.tokenizers.chat_formats import chat_format_of
 from engine.tokenizers.loading import load_tokenizer
 
@@ -120,9 +122,19 @@ class ModelOnDuty:
     def events(self, request: wire.Generate, is_cancelled: Callable[[], bool]) -> Iterator[GenerationEvent]:
         """The reply to a request, piece by piece."""
         assert self._generator is not None, "take_newest comes first"
+        answer = self._generator
         if request.prompt is not None:
-            return self._generator.complete(request.prompt, request.settings, is_cancelled)
-        return self._generator.reply(request.messages, request.settings, is_cancelled)
+            return answer.complete(request.prompt, request.settings, is_cancelled, request.prefix)
+        return answer.reply(request.messages, request.settings, is_cancelled, request.prefix)
+
+    def inspected(
+        self, request: wire.Inspect, is_cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[InspectedToken, ...] | InspectionDone]:
+        """The tokens of a request, some at a time, then what is true of all."""
+        assert self._generator is not None, "take_newest comes first"
+        asked = request.messages if request.prompt is None else request.prompt
+        reply = request.reply if request.reply_ids is None else request.reply_ids
+        return inspect(self._generator, asked, reply, request.settings, request.alternatives, is_cancelled)
 
     def _read_model(self, directory: Path, backend: str, device: str) -> LanguageModel:
         dtype = getattr(torch, choose_precision(self._load.precision, device))

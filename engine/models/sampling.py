@@ -28,10 +28,12 @@ class Sampler:
         self._generator = torch.Generator().manual_seed(self.seed)
         self._seen = torch.tensor(sorted(set(prompt_ids)), dtype=torch.long)
 
-    def next_token(self, logits: Tensor) -> Token:
-        """Choose from `logits` (V,), float32 on the CPU."""
+    def next_token(self, logits: Tensor, given: int | None = None) -> Token:
+        """Choose from `logits` (V,), float32 on the CPU; or take `given`, and let the dice fall all the same."""
         logprobs = logits.log_softmax(dim=-1)
         token_id = self._choose(logits)
+        if given is not None:
+            token_id = given
         if self.settings.repetition_penalty != 1.0:
             self._seen = torch.unique(torch.cat([self._seen, torch.tensor([token_id])]))
         return Token(
@@ -39,16 +41,10 @@ class Sampler:
         )
 
     def _choose(self, logits: Tensor) -> int:
-        settings = self.settings
-        if settings.repetition_penalty != 1.0:
-            logits = penalise_repetition(logits, self._seen, settings.repetition_penalty)
-        if settings.temperature == 0:
-            return int(logits.argmax())
-        # Subtracting the maximum first keeps a tiny temperature from overflowing to infinity.
-        scaled = (logits - logits.max()) / settings.temperature
-        values, ids = keep_likeliest(scaled, settings.top_k, settings.top_p)
-        drawn = torch.multinomial(values.softmax(dim=-1), 1, generator=self._generator)
-        return int(ids[drawn])
+        probabilities, ids = drawn_from(logits, self._seen, self.settings)
+        if self.settings.temperature == 0:
+            return int(ids[0])
+        return int(ids[torch.multinomial(probabilities, 1, generator=self._generator)])
 
     def _alternatives(self, logprobs: Tensor) -> tuple[Alternative, ...]:
         if self.settings.alternatives == 0:
@@ -59,6 +55,21 @@ class Sampler:
             for token_id, value in zip(ids.tolist(), values.tolist(), strict=True)
             if math.isfinite(value)
         )
+
+
+def drawn_from(logits: Tensor, seen: Tensor, settings: GenerationSettings) -> tuple[Tensor, Tensor]:
+    """What the next token is drawn from: probabilities and ids, likeliest first, of those that `settings` leave.
+
+    `seen` are the ids that stand in the text already.
+    """
+    if settings.repetition_penalty != 1.0:
+        logits = penalise_repetition(logits, seen, settings.repetition_penalty)
+    if settings.temperature == 0:
+        return torch.ones(1), logits.argmax().view(1)
+    # Subtracting the maximum first keeps a tiny temperature from overflowing to infinity.
+    scaled = (logits - logits.max()) / settings.temperature
+    values, ids = keep_likeliest(scaled, settings.top_k, settings.top_p)
+    return values.softmax(dim=-1), ids
 
 
 def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:

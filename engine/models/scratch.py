@@ -56,6 +56,13 @@ class ScratchModel:
         return self.gpt.lm_head(hidden[0, -1]).float()  # only the last position needs the head
 
     @torch.inference_mode()
+    def each_logits(self, ids: Tensor, cache: KeyValueCache) -> Tensor:
+        """Read `ids` (T,); float32 logits (T, V) for the tokens that follow each of them."""
+        hidden = self.gpt.hidden_states(ids.unsqueeze(0), cache)  # (1, T, C)
+        logits: Tensor = self.gpt.lm_head(hidden[0]).float()
+        return logits
+
+    @torch.inference_mode()
     def all_logits(self, ids: Tensor) -> Tensor:
         """Read `ids` (B, T) at once, without a cache; logits (B, T, V) for what follows each."""
         logits: Tensor = self.gpt(ids)

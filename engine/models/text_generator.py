@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -36,6 +36,15 @@ def never() -> bool:
     return False
 
 
+class Prompt(NamedTuple):
+    """What is given to a model to go on from."""
+
+    ids: list[int]
+    window: list[int]  # what of them is read
+    slides: bool  # when the context is full, go on with its last half
+    dropped_messages: int
+
+
 class TextGenerator:
     """Answers with one model; keeps nothing between replies, so the same seed gives the same reply."""
 
@@ -49,53 +58,76 @@ class TextGenerator:
         messages: Sequence[ChatMessage],
         settings: GenerationSettings,
         is_cancelled: Callable[[], bool] = never,
+        prefix: Sequence[int] = (),
     ) -> Iterator[GenerationEvent]:
         """Answer a conversation; oldest turns are dropped whole when it is longer than the context.
+
+        With `prefix` the reply begins with these tokens. They count like any others, and the dice fall for them as
+        for any others: with the seed of a reply and its own first tokens that reply comes out again.
 
         Raises:
             UserError: when the system message and the last question alone do not fit.
         """
-        if self.chat_format.learns_everything:
-            ids, dropped = render(messages, self.tokenizer, self.chat_format, True).ids, 0
-        else:
-            reserve = min(settings.max_new_tokens, self.model.context_length // 4)
-            context = self.model.context_length
-            kept, dropped = fit_to_context(messages, self.tokenizer, self.chat_format, context, reserve)
-            ids = render(kept, self.tokenizer, self.chat_format, True).ids
-        yield from self._generate(ids, settings, is_cancelled, dropped)
+        yield from self._generate(self.prompt_of(messages, settings), settings, is_cancelled, prefix)
 
     def complete(
-        self, prompt: str, settings: GenerationSettings, is_cancelled: Callable[[], bool] = never
+        self,
+        prompt: str,
+        settings: GenerationSettings,
+        is_cancelled: Callable[[], bool] = never,
+        prefix: Sequence[int] = (),
     ) -> Iterator[GenerationEvent]:
         """Continue a text as it is, without any chat format; only its end is read when it is too long."""
-        yield from self._generate(self.tokenizer.encode(prompt), settings, is_cancelled, 0, slides=True)
+        yield from self._generate(self.prompt_of(prompt, settings), settings, is_cancelled, prefix)
+
+    def prompt_of(self, asked: Sequence[ChatMessage] | str, settings: GenerationSettings) -> Prompt:
+        """A conversation, or a text to continue, as the model reads it.
+
+        Raises:
+            UserError: when the system message and the last question alone do not fit.
+        """
+        slides, dropped, context = True, 0, self.model.context_length
+        if isinstance(asked, str):
+            ids = self.tokenizer.encode(asked)
+        elif self.chat_format.learns_everything:
+            ids = render(asked, self.tokenizer, self.chat_format, True).ids
+        else:
+            slides, reserve = False, min(settings.max_new_tokens, context // 4)
+            kept, dropped = fit_to_context(asked, self.tokenizer, self.chat_format, context, reserve)
+            ids = render(kept, self.tokenizer, self.chat_format, True).ids
+        if not ids:
+            ids = [self.tokenizer.end_of_text if self.tokenizer.end_of_text is not None else 0]
+        # Of a text that is merely continued, and longer than the context, its end is read.
+        window = ids[-(context // 2) :] if slides and len(ids) >= context else ids
+        return Prompt(ids, window, slides, dropped)
 
     def _generate(
         self,
-        prompt_ids: list[int],
+        prompt: Prompt,
         settings: GenerationSettings,
         is_cancelled: Callable[[], bool],
-        dropped: int,
-        slides: bool = False,
+        prefix: Sequence[int],
     ) -> Iterator[GenerationEvent]:
-        slides = slides or self.chat_format.learns_everything
-        if not prompt_ids:
-            prompt_ids = [self.tokenizer.end_of_text if self.tokenizer.end_of_text is not None else 0]
-        stops = settings.stop if slides else (*settings.stop, *self.chat_format.stop)
-        sampler = Sampler(settings, self.tokenizer, prompt_ids)
-        text = StopFilter(self.tokenizer, stops, "" if slides else self.chat_format.assistant.lead)
+        if any(not 0 <= token_id < self.tokenizer.vocab_size for token_id in prefix):
+            raise UserError(
+                "The reply is to begin with a token that this model does not have. Choose another."
+            )
+        stops = settings.stop if prompt.slides else (*settings.stop, *self.chat_format.stop)
+        sampler = Sampler(settings, self.tokenizer, prompt.ids)
+        text = StopFilter(self.tokenizer, stops, "" if prompt.slides else self.chat_format.assistant.lead)
         clock = _Clock()
         count = 0
         reason: FinishReason = "cancelled"
-        window = self._window(prompt_ids, slides)
-        for token, finish in self._tokens(prompt_ids, window, sampler, is_cancelled, slides):
-            if token is None:
-                reason = finish or "cancelled"
+        end: Token | None = None
+        for token, finish in self._tokens(prompt, prefix, sampler, is_cancelled):
+            if finish is not None:
+                reason, end = finish, token
                 break
-            clock.tick()
+            assert token is not None
+            seconds = clock.tick()
             count += 1
             piece = text.feed(token.token_id)
-            yield TextChunk(text=piece, tokens=(token,))
+            yield TextChunk(text=piece, tokens=(token,), seconds=seconds)
             if text.stopped:
                 reason = "stop_string"
                 break
@@ -103,51 +135,46 @@ class TextGenerator:
             yield TextChunk(text=rest)
         yield GenerationDone(
             finish_reason=reason,
-            prompt_tokens=len(prompt_ids),
+            prompt_tokens=len(prompt.ids),
             completion_tokens=count,
             seed=sampler.seed,
-            dropped_messages=dropped,
-            dropped_tokens=len(prompt_ids) - len(window),
+            dropped_messages=prompt.dropped_messages,
+            dropped_tokens=len(prompt.ids) - len(prompt.window),
             seconds_to_first_token=clock.seconds_to_first,
             tokens_per_second=clock.rate,
-            prompt_token_ids=tuple(prompt_ids),
+            prompt_token_ids=tuple(prompt.ids),
+            end_token_id=end.token_id if end is not None else None,
         )
 
-    def _window(self, ids: list[int], slides: bool) -> list[int]:
-        """What is read of a prompt: of a text that is merely continued, and longer than the context, its end."""
-        context = self.model.context_length
-        return ids[-(context // 2) :] if slides and len(ids) >= context else ids
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a reply."""
+        return end_ids(self.tokenizer, self.chat_format) | set(self.model.end_of_text_ids)
 
     def _tokens(
-        self,
-        prompt_ids: list[int],
-        window: list[int],
-        sampler: Sampler,
-        is_cancelled: Callable[[], bool],
-        slides: bool,
+        self, prompt: Prompt, prefix: Sequence[int], sampler: Sampler, is_cancelled: Callable[[], bool]
     ) -> Iterator[tuple[Token | None, FinishReason | None]]:
-        """Tokens one by one, then (None, why it ended)."""
-        context = self.model.context_length
-        ends = end_ids(self.tokenizer, self.chat_format) | set(self.model.end_of_text_ids)
-        history = list(prompt_ids)
-        room = context if slides else min(context, len(prompt_ids) + sampler.settings.max_new_tokens)
-        cache = self.model.new_cache(room)
-        logits = self._read(window, cache, is_cancelled)
-        for made in range(1, sampler.settings.max_new_tokens + 1):
+        """Tokens one by one with None, then (the token that ended it, or None; why it ended)."""
+        context, ends = self.model.context_length, self.ends
+        history = list(prompt.ids)
+        most = sampler.settings.max_new_tokens
+        cache = self.model.new_cache(context if prompt.slides else min(context, len(history) + most))
+        logits = self._read(prompt.window, cache, is_cancelled)
+        for made in range(1, most + 1):
             if logits is None or is_cancelled():
                 yield None, "cancelled"
                 return
-            token = sampler.next_token(logits)
+            token = sampler.next_token(logits, prefix[made - 1] if made <= len(prefix) else None)
             if token.token_id in ends:
-                yield None, "end_of_text"
+                yield token, "end_of_text"
                 return
             yield token, None
             history.append(token.token_id)
-            if made == sampler.settings.max_new_tokens:
+            if made == most:
                 break
             if cache.length < context:
                 logits = self._read([token.token_id], cache, is_cancelled)
-            elif slides:
+            elif prompt.slides:
                 cache = self.model.new_cache(context)
                 logits = self._read(history[-(context // 2) :], cache, is_cancelled)
             else:
@@ -222,11 +249,13 @@ class _Clock:
         self._first = self._last = 0.0
         self._count = 0
 
-    def tick(self) -> None:
-        self._last = time.perf_counter()
+    def tick(self) -> float:
+        """A token is there; seconds since the one before."""
+        before, self._last = self._last or self._start, time.perf_counter()
         self._count += 1
         if self._count == 1:
             self._first = self._last
+        return round(self._last - before, 6)
 
     @property
     def seconds_to_first(self) -> float:

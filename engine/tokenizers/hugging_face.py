@@ -72,6 +72,11 @@ class HuggingFaceTokenizer:
         text: str = self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=False)
         return text
 
+    def piece_of(self, token_id: int) -> str:
+        """The vocabulary's own spelling of a token, such as "<0xF0>"; empty for an id without one."""
+        piece: str | None = self._tokenizer.id_to_token(token_id)
+        return piece or ""
+
     def stream_decoder(self) -> WindowStreamDecoder:
         """A decoder that waits for the rest of a character."""
         return WindowStreamDecoder(self)

@@ -202,12 +202,33 @@ async def test_a_folder_named_engine_in_the_current_directory_changes_nothing(
     await engine.close()
 
 
+async def test_a_reply_is_looked_at_token_by_token_and_forked(engine: ProcessEngine) -> None:
+    said = [event async for event in engine.stream([user("Hello")], GREEDY)]
+    chunks, done = [event for event in said if isinstance(event, TextChunk)], said[-1]
+    ids = [token.token_id for chunk in chunks for token in chunk.tokens]
+    assert all(chunk.seconds > 0 for chunk in chunks if chunk.tokens)
+    heard: list[int] = []
+    question = wire.Inspect(request=0, settings=GREEDY, messages=(user("Hello"),), reply_ids=tuple(ids))
+    found = await engine.inspect(question, heard.append)
+    assert isinstance(done, GenerationDone) and found.done.prompt_tokens == done.prompt_tokens
+    assert [token.token_id for token in found.of("reply")] == ids
+    assert {token.rank for token in found.of("reply")} == {1}
+    assert heard[-1] == len(found.tokens)
+    other = found.of("reply")[3].candidates[1].token_id
+    fork = [event async for event in engine.stream([user("Hello")], GREEDY, prefix=[*ids[:3], other])]
+    forked = [token.token_id for event in fork if isinstance(event, TextChunk) for token in event.tokens]
+    assert forked[:4] == [*ids[:3], other] and len(forked) == 20
+    with pytest.raises(UserError, match="does not know"):
+        await engine.inspect(wire.Inspect(request=0, settings=GREEDY, reply_ids=(10**6,)))
+    assert engine.state == "ready"
+
+
 def test_the_wire_of_a_reply_is_plain_json() -> None:
     line = wire.encode(wire.Text(request=7, chunk=TextChunk(text="a\nb")))
     assert json.loads(line) == {
         "type": "chunk",
         "request": 7,
-        "chunk": {"type": "text", "text": "a\nb", "tokens": []},
+        "chunk": {"type": "text", "text": "a\nb", "tokens": [], "seconds": 0.0},
     }
 
 

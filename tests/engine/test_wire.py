@@ -10,6 +10,7 @@ from engine import wire
 from engine.chat import user
 from engine.errors import UserError
 from engine.generation import Alternative, GenerationDone, GenerationSettings, TextChunk, Token
+from engine.inspection import InspectedToken
 
 
 @given(st.text())
@@ -25,12 +26,18 @@ def test_every_message_is_one_line_and_comes_back_equal(text: str) -> None:
         wire.Text(request=1, chunk=chunk),
         wire.Done(request=1, result=done),
         wire.Failed(message=text),
+        wire.Inspected(
+            request=1,
+            tokens=(InspectedToken(part="reply", token_id=1, text=text, spelling=text, logprob=-0.5),),
+        ),
     ):
         line = wire.encode(message)
         assert line.count(b"\n") == 1
         assert wire.read_from_engine(line) == message
     request = wire.Generate(request=1, settings=GenerationSettings(), messages=(user(text),))
     assert wire.read_from_app(wire.encode(request)) == request
+    look = wire.Inspect(request=1, settings=GenerationSettings(), prompt=text, reply=text)
+    assert wire.read_from_app(wire.encode(look)) == look
 
 
 @pytest.mark.parametrize(
