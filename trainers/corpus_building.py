@@ -273,13 +273,12 @@ def _write_conversations(
                 f"{config.dataset}: there is no conversation with an assistant turn that fits into context_length "
                 f"{config.context_length}. Fine-tuning learns answers; plain text is for pretraining."
             )
-        progress("packing the conversations" if config.packing else "padding the conversations")
         return TokenFiles(
             method=config.method,
             vocab_size=tokenizer.vocab_size,
             context_length=config.context_length,
-            train_tokens=train.write_windows(config),
-            validation_tokens=validation.write_windows(config),
+            train_tokens=train.write_windows(config, progress),
+            validation_tokens=validation.write_windows(config, progress),
             train_rows=len(train),
             validation_rows=len(validation),
             rejected=found.rejected.rejected + found.without_answer,

@@ -11,7 +11,7 @@ The one rule: a conversation is in one window, whole, and padding is never a tar
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -48,10 +48,10 @@ class WaitingConversations:
         self._mask_file.write(mask.tobytes())
         self._lengths.append(len(ids))
 
-    def write_windows(self, config: TrainingConfig) -> int:
+    def write_windows(self, config: TrainingConfig, progress: Callable[[str], None]) -> int:
         """Write the split's token files; how many tokens of answers there are to learn."""
         self._close()
-        learnt = 0
+        learnt = done = 0
         with (
             (self._folder / f"{self._split}.bin").open("wb") as ids_file,
             (self._folder / f"{self._split}.marks").open("wb") as marks_file,
@@ -61,6 +61,8 @@ class WaitingConversations:
                 learnt += int((marks & LEARNT).sum())
                 ids_file.write(ids.tobytes())
                 marks_file.write(marks.tobytes())
+                done += len(conversations)
+                progress(f"packing {self._split} data: {done / len(self):.0%}")
         self._ids_path.unlink()
         self._mask_path.unlink()
         return learnt
