@@ -14,7 +14,7 @@ from typing import ClassVar
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 
 from engine.errors import UserError
@@ -25,15 +25,17 @@ from tui_chat.config_schema import AppConfig
 from tui_chat.conversations import Conversations
 from tui_chat.engines import Engines
 from tui_chat.key_bindings import key_in_words
+from tui_chat.screens import pane_dialogs
 from tui_chat.text import visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.conversation_list import ConversationList
 from tui_chat.widgets.key_hints import KeyHints
+from tui_chat.widgets.list_drawer import ListDrawer
 from tui_chat.widgets.pane_row import PaneRow
+from tui_chat.widgets.pane_tabs import PaneTabs
 from tui_chat.widgets.prompt_input import PromptInput
 
-_NARROW_SCREEN = 100  # cells; below it the list lies over the chat, and only when asked for
 _TWICE_SECONDS = 2.0
 
 
@@ -62,7 +64,7 @@ class ChatScreen(Screen[None]):
         _key("f4,alt+a", "link_panes", "Send to all panes", "link_panes", "One message for all", show=False),
         _key("escape", "stop", "Stop all", "stop_all", "Stop the replies of all panes"),
         _key("f5,alt+s", "step_checkpoints", "Ask other checkpoints", "checkpoints", show=False),
-        _key("ctrl+b", "toggle_list", "Chats", "list", "Show or hide the conversations"),
+        _key("ctrl+b", "toggle_list", "Chats", "list", "Go to the conversations; again: hide them"),
         _key("ctrl+f", "search", "Search", "search", "Search all messages", priority=True, show=False),
         _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
         _key("alt+c", "copy_reply", "Copy the last reply", "copy_reply", show=False),
@@ -79,14 +81,18 @@ class ChatScreen(Screen[None]):
         self._engines = engines
         self._list = ConversationList(conversations)
         self._row = PaneRow(self._new_pane, self.default_settings)
-        self._list_wanted: bool | None = None  # None = as the settings say and the width allows
+        self._drawer = ListDrawer(self._list, config.ui.show_conversations, self.focus_prompt)
+        self._tabs = PaneTabs()
+        self._shown = range(1)  # the panes on the screen
         self._interrupted_at = 0.0  # when Ctrl+C last had nothing to do
 
     def compose(self) -> ComposeResult:
         yield AppHeader("chat")
         with Horizontal(id="chat"):
             yield self._list
-            yield self._row
+            with Vertical(id="pane-side"):
+                yield self._tabs
+                yield self._row
         yield KeyHints()
 
     def on_mount(self) -> None:
@@ -147,40 +153,48 @@ class ChatScreen(Screen[None]):
         for pane in self.panes:
             pane.prompt.enter_sends = config.ui.enter_sends
             pane.transcript.show_statistics = config.ui.show_statistics
-        self._list_wanted = None
-        self.on_resize()
+        self._drawer.is_wanted = config.ui.show_conversations
+        self._drawer.arrange()
+        self.tell_of_list()
+
+    @on(PaneRow.Arranged)
+    def remember_shown(self, event: PaneRow.Arranged) -> None:
+        """How many panes fit is known to their row."""
+        self._shown = event.shown
+        self.show_what_is_open()
 
     @on(ChatPane.ConversationChanged)
-    @on(PaneRow.Arranged)
     def show_what_is_open(self) -> None:
         """Mark the open conversations in the list, and close the engines that no pane uses."""
         open_ones = {pane.session.conversation.id for pane in self.panes if pane.session.conversation}
         current = self.pane.session.conversation
         self._list.show_open(open_ones, current.id if current else None)
+        self._tabs.show([pane.model_name for pane in self.panes], self._row.place, self._shown)
         self.run_worker(self._engines.keep_only({pane.settings.model for pane in self.panes}))
 
     # ---- the list
 
-    @property
-    def _is_wide(self) -> bool:
-        return self.size.width >= _NARROW_SCREEN
-
     def on_resize(self) -> None:
-        self.set_class(not self._is_wide, "-narrow")
-        wanted = self._config.ui.show_conversations if self._list_wanted is None else self._list_wanted
-        self._list.display = wanted and self._is_wide
+        self._drawer.arrange()
+        self.tell_of_list()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if not self._is_wide and self._row in event.widget.ancestors:
-            self._list.display = False  # it lay over the chat
+        if self._row in event.widget.ancestors:
+            self._drawer.chat_has_focus()
+            self.tell_of_list()
+
+    @on(ConversationList.Listed)
+    def tell_of_list(self) -> None:
+        """A list that is out of sight is spoken of in the header."""
+        self.query_one(AppHeader).tell(self._drawer.word_of_it())
 
     def action_toggle_list(self) -> None:
-        self._list.display = self._list_wanted = not self._list.display
-        (self._list.focus_titles if self._list.display else self.pane.prompt.focus)()
+        self._drawer.toggle()
+        self.tell_of_list()
 
     def action_search(self) -> None:
-        self._list.display = self._list_wanted = True
-        self._list.focus_search()
+        self._drawer.search()
+        self.tell_of_list()
 
     @on(ConversationList.Opened)
     async def open_conversation(self, event: ConversationList.Opened) -> None:
@@ -264,44 +278,17 @@ class ChatScreen(Screen[None]):
 
     @work
     async def action_choose_model(self) -> None:
-        from tui_chat.screens.model_picker import ModelPicker  # here: not needed for the first paint
-
-        pane = self.pane
-        reference = await self.app.push_screen_wait(ModelPicker(pane.settings.model))
-        if reference:
-            await pane.change_settings(pane.settings.with_changes("model", model=reference))
+        if await pane_dialogs.choose_model(self.pane):
             self.show_what_is_open()
 
     @work
     async def action_pane_settings(self) -> None:
-        from tui_chat.screens.pane_settings import PaneSettings  # here: not needed for the first paint
-
-        pane = self.pane
-        settings = await self.app.push_screen_wait(PaneSettings(pane.settings, pane.model_name))
-        if settings is not None:
-            await pane.change_settings(settings)
+        await pane_dialogs.change_settings(self.pane)
 
     @work
     async def action_step_checkpoints(self) -> None:
         """Ask the last question again at other checkpoints of the run."""
-        from tui_chat.screens import checkpoint_steps  # here: not needed for the first paint
-
-        pane = self.pane
-        if pane.is_replying:
-            self.notify(pane.still_replying, markup=False)
-            return
-        try:
-            question = checkpoint_steps.question_of(pane.session)
-            checkpoints = await asyncio.to_thread(checkpoint_steps.kept_checkpoints, question.run)
-        except UserError as error:
-            self.notify(str(error), markup=False)
-            return
-        engine = self._engines.engine_for(pane.settings.model)
-        taken = await self.app.push_screen_wait(
-            checkpoint_steps.CheckpointSteps(question, checkpoints, engine)
-        )
-        if taken is not None:
-            pane.take(taken)
+        await pane_dialogs.step_checkpoints(self.pane, self._engines.engine_for(self.pane.settings.model))
 
     async def action_copy_reply(self) -> None:
         await self.pane.transcript.copy_last_reply(code_only=False)

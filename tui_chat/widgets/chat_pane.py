@@ -169,6 +169,7 @@ class ChatPane(Vertical):
         finally:
             ticking.stop()
             self.refresh_title()
+            self.post_message(self.ConversationChanged(self))  # its model has a name now
 
     # ---- sending and replying
 

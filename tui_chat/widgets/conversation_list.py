@@ -68,6 +68,12 @@ class ConversationList(Vertical):
         conversation: int
 
     @dataclass
+    class Listed(Message):
+        """The list was read anew."""
+
+        count: int
+
+    @dataclass
     class Left(Message):
         """The user is done with the list."""
 
@@ -83,6 +89,7 @@ class ConversationList(Vertical):
         self._current: int | None = None
         self._shown: list[Conversation] = []
         self._deleted: list[Conversation] = []  # for undo, latest last
+        self.count = 0  # of all conversations, as last read without a search
 
     def compose(self) -> ComposeResult:
         yield self._search
@@ -95,8 +102,15 @@ class ConversationList(Vertical):
         self._search.select_all()
 
     def focus_titles(self) -> None:
-        """Put the cursor on the list."""
+        """Put the cursor on the list, on the open conversation or else the newest."""
         self._titles.focus()
+        if self._titles.highlighted is None and self._shown:
+            self._titles.highlighted = 0
+
+    @property
+    def has_focus_within(self) -> bool:
+        """Whether the search box or the list has the focus."""
+        return self._search.has_focus or self._titles.has_focus
 
     def show_open(self, conversations: set[int], current: int | None) -> None:
         """Mark the conversations that are open in panes, the focused pane's above all, and read the list anew."""
@@ -135,6 +149,9 @@ class ConversationList(Vertical):
         nothing = "Nothing found." if query.strip() else "Your conversations will be listed here."
         self._note.update("" if found else nothing)
         self._shown = list(found)
+        if not query.strip():
+            self.count = len(found)
+            self.post_message(self.Listed(self.count))
 
     def _row(self, talk: Conversation, width: int, is_found: bool) -> Content:
         mark = "● " if talk.id == self._current else "○ " if talk.id in self._open else "  "

@@ -29,6 +29,7 @@ class PaneRow(Horizontal):
         """Another pane has the focus, or there are more or fewer of them."""
 
         row: PaneRow
+        shown: range  # the places of the panes on the screen
 
     def __init__(self, new_pane: Callable[[ChatSettings], ChatPane], settings: ChatSettings) -> None:
         super().__init__(id="panes")
@@ -43,6 +44,11 @@ class PaneRow(Horizontal):
     @property
     def panes(self) -> Sequence[ChatPane]:
         return tuple(self._panes)
+
+    @property
+    def place(self) -> int:
+        """Of the focused pane, from 0."""
+        return self._place
 
     @property
     def pane(self) -> ChatPane:
@@ -117,7 +123,7 @@ class PaneRow(Horizontal):
             pane.set_class(place == self._place and total > 1, "-current")
             pane.set_class(place == first, "-first")
             pane.refresh_title()
-        self.post_message(self.Arranged(self))
+        self.post_message(self.Arranged(self, range(first, first + count)))
 
     def on_resize(self) -> None:
         self.show_panes()

@@ -1,0 +1,54 @@
+"""The dialogs of a pane: its model, its settings, its question at other checkpoints.
+
+    reference = await pane_dialogs.choose_model(pane)
+
+The one rule: a dialog that is cancelled changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.errors import UserError
+from tui_chat.engines import AppEngine
+from tui_chat.widgets.chat_pane import ChatPane
+
+# The dialogs are imported where they are opened: the first paint does not need them.
+
+
+async def choose_model(pane: ChatPane) -> bool:
+    """Ask for another model; whether there is one now."""
+    from tui_chat.screens.model_picker import ModelPicker
+
+    reference = await pane.app.push_screen_wait(ModelPicker(pane.settings.model))
+    if reference:
+        await pane.change_settings(pane.settings.with_changes("model", model=reference))
+    return bool(reference)
+
+
+async def change_settings(pane: ChatPane) -> None:
+    """Ask how the pane is to answer."""
+    from tui_chat.screens.pane_settings import PaneSettings
+
+    settings = await pane.app.push_screen_wait(PaneSettings(pane.settings, pane.model_name))
+    if settings is not None:
+        await pane.change_settings(settings)
+
+
+async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
+    """Ask the last question again at other checkpoints of the run."""
+    from tui_chat.screens import checkpoint_steps
+
+    if pane.is_replying:
+        pane.notify(pane.still_replying, markup=False)
+        return
+    try:
+        question = checkpoint_steps.question_of(pane.session)
+        checkpoints = await asyncio.to_thread(checkpoint_steps.kept_checkpoints, question.run)
+    except UserError as error:
+        pane.notify(str(error), markup=False)
+        return
+    steps = checkpoint_steps.CheckpointSteps(question, checkpoints, engine)
+    taken = await pane.app.push_screen_wait(steps)
+    if taken is not None:
+        pane.take(taken)
