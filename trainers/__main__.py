@@ -87,7 +87,7 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
     wishes.listen_to_signals()
     from trainers.methods.assembly import assemble, make_optimizer
     from trainers.methods.checkpointing import find_checkpoint, restore
-    from trainers.methods.loop import TrainingLoop
+    from trainers.methods.loops import training_loop
 
     def progress(stage: str) -> None:
         if wishes.stop_is_wished():
@@ -97,12 +97,13 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
     checkpoint = find_checkpoint(run)
     parts = assemble(config, run.path / "tokens", checkpoint, progress)
     optimizer = make_optimizer(parts)
-    loop = TrainingLoop(parts, optimizer, writer, wishes)
+    loop = training_loop(parts, optimizer, writer, wishes)
     if checkpoint is not None:
         state = restore(checkpoint, parts, optimizer)
         loop.continue_from(state)
     writer.forget_after(loop.progress.measured_step)
     writer.report(
+        max_steps=parts.config.max_steps,
         num_parameters=parts.model.num_parameters,
         train_tokens=parts.corpus.files.train_tokens,
         validation_tokens=parts.corpus.files.validation_tokens,

@@ -14,11 +14,13 @@ from typing import Annotated, Any, Literal
 
 from engine.errors import UserError
 from engine.records import Record, at_least, between, word
+from trainers.familiar_names import with_our_names
 
 Method = Literal["pretraining", "fine_tuning"]
 RECIPES_PATH = Path(__file__).parent / "recipes"
 Optimizer = Literal["adamw", "muon"]
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
+Backend = Literal["auto", "scratch", "hf", "trainer"]
 
 
 class TrainingConfig(Record):
@@ -38,6 +40,13 @@ class TrainingConfig(Record):
         float, between(0, 0.5, "Share of the rows kept for testing: never learnt from, nor validated on.")
     ] = 0.0
     base_model: Annotated[str, word("The model to start from; empty starts from random weights.")] = ""
+
+    backend: Annotated[
+        Backend,
+        word(
+            "What computes: our GPT (scratch), transformers in our loop (hf), or its Trainer; auto = as the model."
+        ),
+    ] = "auto"
 
     # the model, when it starts from random weights
     num_layers: Annotated[int, between(1, 200, "Transformer blocks.")] = 6
@@ -71,6 +80,9 @@ class TrainingConfig(Record):
         Optimizer, word("adamw; muon moves hidden matrices by orthogonal steps: fewer steps, slower each.")
     ] = "adamw"
     max_steps: Annotated[int, at_least(1, "Optimizer steps, not micro-batches.")] = 2000
+    num_train_epochs: Annotated[
+        float, between(0, 10000, "Times the data is gone through, instead of max_steps; 0 = max_steps.")
+    ] = 0.0
     batch_size: Annotated[int, between(1, 65536, "Sequences per optimizer step.")] = 32
     micro_batch_size: Annotated[int, between(0, 65536, "Sequences in memory at once; 0 = batch_size.")] = 0
     learning_rate: Annotated[float, between(1e-9, 10, "Highest learning rate.")] = 1e-3
@@ -132,6 +144,8 @@ class TrainingConfig(Record):
             )
         if self.prompt_loss and self.method == "pretraining":
             raise ValueError("prompt_loss is for fine_tuning; pretraining learns every token as it is")
+        if self.backend == "trainer" and (self.optimizer != "adamw" or self.ema_decay):
+            raise ValueError("backend trainer knows neither muon nor ema_decay; backend hf does")
         if self.min_learning_rate > self.learning_rate:
             raise ValueError("min_learning_rate must not be above learning_rate")
 
@@ -142,7 +156,8 @@ def read_config(path: Path) -> TrainingConfig:
     Raises:
         UserError: when the file cannot be read or a setting is wrong; names file, line or setting.
     """
-    return TrainingConfig.from_dict(_read_toml(path.read_text, str(path)), str(path))
+    settings = with_our_names(_read_toml(path.read_text, str(path)), TrainingConfig().batch_size, str(path))
+    return TrainingConfig.from_dict(settings, str(path))
 
 
 def recipe_names() -> list[str]:

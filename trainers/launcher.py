@@ -23,6 +23,7 @@ from engine.errors import UserError
 from engine.model_library import absolute_reference
 from engine.paths import private_directory, typed_path
 from engine.process import child_environment
+from trainers.backends import check_backend
 from trainers.config import TrainingConfig
 from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
@@ -42,6 +43,7 @@ def start_run(config: TrainingConfig, runs_path: Path, name: str | None = None) 
         UserError: when the data cannot be used, the name is taken, or a setting does not fit; nothing is made then.
     """
     config = with_absolute_paths(config)
+    check_backend(config)
     check_data(config)
     with _starting(runs_path):
         private_directory(runs_path)
@@ -150,9 +152,10 @@ def resume_run(run: RunDirectory, max_steps: int | None = None) -> None:
     if max_steps is not None:
         if max_steps < status.step:
             raise UserError(f"The run '{run.name}' has done {status.step} steps; max_steps cannot be less.")
-        config = config.with_changes("max_steps", max_steps=max_steps)
+        config = config.with_changes("max_steps", max_steps=max_steps, num_train_epochs=0.0)
         replace_file(run.path / "config.json", config.to_json())
-    if status.state == "finished" and status.step >= config.max_steps:
+    last_step = max_steps or status.max_steps  # of epochs only the run knows how many steps they are
+    if status.state == "finished" and status.step >= last_step:
         raise UserError(f"The run '{run.name}' is finished. To go on, resume it with more max_steps.")
     for wish in ("stop", "pause", "save"):
         run.withdraw(wish)

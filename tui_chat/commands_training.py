@@ -58,7 +58,7 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         action="extend",
         nargs="+",
         default=[],
-        help="change settings of the recipe or file",
+        help="change settings of the recipe or file; names of transformers.Trainer are understood too",
     )
     train.add_argument(
         "--foreground", action="store_true", help="stay and show progress; Ctrl+C saves and stops"
@@ -151,6 +151,7 @@ def with_settings(config: TrainingConfig, changes: list[str]) -> TrainingConfig:
         UserError: naming the setting that does not exist or does not fit.
     """
     from trainers.config import TrainingConfig
+    from trainers.familiar_names import with_our_names
 
     hints = typing.get_type_hints(TrainingConfig)
     values: dict[str, object] = {}
@@ -159,7 +160,7 @@ def with_settings(config: TrainingConfig, changes: list[str]) -> TrainingConfig:
         if not equals:
             raise UserError(f"--set {change}: write it as KEY=VALUE, such as --set max_steps=500.")
         values[key.strip()] = value if hints.get(key.strip()) is str else _toml_value(value)
-    return config.with_changes("--set", **values)
+    return config.with_changes("--set", **with_our_names(values, config.batch_size, "--set"))
 
 
 def list_all_runs(as_json: bool) -> int:

@@ -66,11 +66,16 @@ def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path, metadata={"format": "pt"})
     except SafetensorError as error:
-        found = re.search(r"os error (\d+)", str(error))
-        if found is None:
-            raise
-        number = int(found[1])
-        raise OSError(number, os.strerror(number), str(path)) from None
+        raise system_error(error, path) from None
+
+
+def system_error(error: SafetensorError, path: Path) -> Exception:
+    """The error of the system behind one of the library; that one itself when there is none."""
+    found = re.search(r"os error (\d+)", str(error))
+    if found is None:
+        return error
+    number = int(found[1])
+    return OSError(number, os.strerror(number), str(path))
 
 
 def load_gpt(

@@ -23,7 +23,6 @@ from trainers.methods.assembly import (
     assemble,
     choose_training_precision,
     make_optimizer,
-    with_larger_vocabulary,
 )
 from trainers.methods.evaluation import evaluate, token_sizes
 from trainers.methods.loop import TrainingLoop
@@ -31,6 +30,7 @@ from trainers.methods.method import Batch, next_token_loss
 from trainers.methods.optimizer import FlatAdamW, is_decayed
 from trainers.methods.samples import draw_samples
 from trainers.methods.schedules import learning_rate
+from trainers.methods.starting_models import with_larger_vocabulary
 from trainers.run_writer import RunWriter
 from trainers.wishes import Wishes
 

@@ -1,6 +1,6 @@
 """From a configuration to everything a run works with: tokenizer, token files, model, method, optimizer.
 
-    base_model ""      tokenizer made from the data -> token files -> GPT with random weights
+    base_model ""      tokenizer made from the data -> token files -> a model with random weights
     base_model "..."   its tokenizer -> token files -> its weights, grown by the special tokens it lacks
 
 The tokenizer is kept beside the token files, so that a resumed run never makes another one.
@@ -10,6 +10,7 @@ The one rule: "auto" is decided here, before the first step, and told in the log
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +18,6 @@ from pathlib import Path
 
 import torch
 
-from engine.errors import UserError
-from engine.model_library import resolve
-from engine.models.checkpoints import load_gpt
-from engine.models.gpt import GPT, GPTConfig
 from engine.models.loading import choose_device
 from engine.tokenizers import Tokenizer
 from engine.tokenizers.chat_format import ChatFormat
@@ -34,6 +31,7 @@ from trainers.methods.method import TrainingMethod
 from trainers.methods.muon import FlatMuon
 from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.pretraining import Pretraining
+from trainers.methods.starting_models import ChosenBackend, TrainedModel, backend_of, starting_model
 from trainers.tokenizer_choice import make_tokenizer
 
 logger = logging.getLogger(__name__)
@@ -52,8 +50,9 @@ class Assembly:
     tokenizer: Tokenizer
     chat_format: ChatFormat
     corpus: Corpus
-    model: GPT
+    model: TrainedModel
     method: TrainingMethod
+    backend: ChosenBackend = "scratch"
 
 
 def assemble(
@@ -69,20 +68,39 @@ def assemble(
     torch.manual_seed(config.seed)
     _make_deterministic(device)
     corpus, tokenizer, chat_format = open_data(config, tokens_path, progress)
+    config = with_steps_of_epochs(config, len(corpus.train))
     progress("making the model")
-    model = _with_dropout(load_gpt(checkpoint), config) if checkpoint else first_model(config, tokenizer)
-    model = model.to(device).train()
+    backend = backend_of(config, checkpoint)
+    model = starting_model(config, tokenizer, checkpoint, backend).to(device).train()
     precision = choose_training_precision(config.precision, device, model.config.embedding_size)
     method: TrainingMethod = (
         Pretraining(config, corpus, device)
         if config.method == "pretraining"
         else FineTuning(config, corpus, device)
     )
-    logger.info("device %s, precision %s, %d threads", device, precision, torch.get_num_threads())
+    threads = torch.get_num_threads()
+    logger.info("backend %s, device %s, precision %s, %d threads", backend, device, precision, threads)
     logger.info(
         "%d parameters, vocabulary %d (%s)", model.num_parameters, tokenizer.vocab_size, tokenizer.kind
     )
-    return Assembly(config, device, precision, tokenizer, chat_format, corpus, model, method)
+    return Assembly(config, device, precision, tokenizer, chat_format, corpus, model, method, backend)
+
+
+def with_steps_of_epochs(config: TrainingConfig, windows: int) -> TrainingConfig:
+    """The configuration with the steps that its epochs come to, as there are so many windows to learn from."""
+    if not config.num_train_epochs:
+        return config
+    steps = max(1, math.ceil(config.num_train_epochs * windows / config.batch_size))
+    logger.info(
+        "%g epochs of %d windows, %d a step: %d steps",
+        config.num_train_epochs,
+        windows,
+        config.batch_size,
+        steps,
+    )
+    if config.warmup_steps >= steps:
+        logger.warning("the warm-up of %d steps is not over when the run ends", config.warmup_steps)
+    return config.with_changes("num_train_epochs", max_steps=steps)
 
 
 def make_optimizer(parts: Assembly) -> FlatAdamW:
@@ -111,62 +129,6 @@ def open_data(
         if count:
             logger.warning("%d %s", count, what)
     return corpus, tokenizer, chat_format_of(tokens_path, tokenizer)
-
-
-def first_model(config: TrainingConfig, tokenizer: Tokenizer) -> GPT:
-    """The model before the first step.
-
-    Raises:
-        UserError: when the base model is not a GPT-2, or its context is shorter than asked for.
-    """
-    if not config.base_model:
-        return GPT(
-            GPTConfig(
-                vocab_size=tokenizer.vocab_size,
-                context_length=config.context_length,
-                embedding_size=config.embedding_size,
-                num_layers=config.num_layers,
-                num_heads=config.num_heads,
-                dropout=config.dropout,
-                bias=config.bias,
-                qkv_bias=config.qkv_bias,
-                tied_head=config.tied_head,
-                activation="gelu",  # nanoGPT's own, and 3.5 times as fast on a CPU as the tanh form
-            )
-        )
-    model = load_gpt(resolve(config.base_model))
-    if config.context_length > model.config.context_length:
-        raise UserError(
-            f"context_length {config.context_length} is more than the {model.config.context_length} tokens that "
-            f"{config.base_model} can see. Set context_length to {model.config.context_length} or less."
-        )
-    if tokenizer.vocab_size > model.config.vocab_size:
-        model = with_larger_vocabulary(model, tokenizer.vocab_size)
-    return _with_dropout(model, config)
-
-
-def with_larger_vocabulary(model: GPT, vocab_size: int) -> GPT:
-    """A copy whose embedding (and head) has rows for more tokens; new rows begin as the mean of the old ones."""
-    config = model.config.with_changes("model", vocab_size=vocab_size)
-    grown = GPT(config)
-    state = model.state_dict()
-    for name in ("wte.weight", "lm_head.weight"):
-        old = state[name]  # (V, C)
-        more = old.mean(dim=0, keepdim=True).expand(vocab_size - old.size(0), -1)
-        state[name] = torch.cat([old, more + 0.01 * torch.randn(more.shape)])
-    if config.tied_head:
-        state["lm_head.weight"] = state["wte.weight"]
-    grown.load_state_dict(state)
-    return grown
-
-
-def _with_dropout(model: GPT, config: TrainingConfig) -> GPT:
-    """The same weights in a model that drops as the configuration says; files do not keep that."""
-    if model.config.dropout == config.dropout:
-        return model
-    copy = GPT(model.config.with_changes("model", dropout=config.dropout))
-    copy.load_state_dict(model.state_dict())
-    return copy
 
 
 def choose_training_precision(asked: str, device: torch.device, embedding_size: int) -> str:

@@ -17,12 +17,12 @@ import torch
 
 from engine.errors import UserError
 from engine.model_card import ModelCard
-from engine.models.checkpoints import save_gpt
 from engine.tokenizers.chat_formats import save_chat_format
 from engine.tokenizers.tokenizer_files import TOKENIZER_FILE
 from trainers.checkpoints import checkpoint_path, newest_valid, prune, write_checkpoint
 from trainers.methods.assembly import Assembly
 from trainers.methods.optimizer import FlatAdamW
+from trainers.methods.starting_models import architecture_of, save_model
 from trainers.methods.training_state import (
     TrainingState,
     config_hash,
@@ -93,7 +93,7 @@ class Checkpointer:
     def _write_files(self, folder: Path, state: TrainingState, measured: Measured | None) -> None:
         parts = self._parts
         with self._optimizer.averaged():
-            save_gpt(parts.model, folder, parts.tokenizer.end_of_text)
+            save_model(parts.model, folder, parts.tokenizer.end_of_text)
         parts.tokenizer.save(folder)
         save_chat_format(folder, parts.chat_format)
         self._card(state.step, measured).save(folder)
@@ -126,6 +126,7 @@ class Checkpointer:
         is_finite = measured is not None and math.isfinite(measured.loss)
         return ModelCard(
             name=self._writer.run.name,
+            architecture=architecture_of(parts.model),
             tokenizer=parts.tokenizer.kind,
             chat_format=parts.chat_format.name,
             context_length=parts.model.config.context_length,

@@ -23,9 +23,9 @@ from trainers.methods.checkpointing import Checkpointer
 from trainers.methods.evaluation import Measured, evaluate, token_sizes
 from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.progress import Clock, Progress
-from trainers.methods.recomputation import recompute_blocks
 from trainers.methods.samples import draw_samples
 from trainers.methods.schedules import learning_rate
+from trainers.methods.starting_models import recompute_activations
 from trainers.methods.training_state import TrainingState
 from trainers.run_directory import MetricsRow
 from trainers.run_writer import RunWriter
@@ -54,7 +54,7 @@ class TrainingLoop:
         self._saved_step = -1
         self._measured: Measured | None = None  # the validation of the step at hand
         if self.config.gradient_checkpointing:
-            recompute_blocks(parts.model.h)
+            recompute_activations(parts.model)
 
     def run(self) -> None:
         """Train to the end, or to a stop; the final state is in the status.
@@ -143,6 +143,10 @@ class TrainingLoop:
             step_loss += loss.detach()
         rate = learning_rate(self.config, step)
         self.count_step(step_loss, self.optimizer.step(rate, step_loss), rate, started)
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the step after so many."""
+        return learning_rate(self.config, step)
 
     def count_step(self, loss: Tensor, norm: Tensor, rate: float, started: float) -> None:
         """Take note of a step that was made; `started` is `time.perf_counter` before it."""

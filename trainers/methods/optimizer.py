@@ -35,11 +35,18 @@ class FlatGroup:
         self.values = nn.Parameter(torch.zeros(starts[-1], device=like.device, dtype=torch.float32))
         self.gradient = torch.zeros_like(self.values)
         self.values.grad = self.gradient
+        self._parts: list[tuple[nn.Parameter, Tensor]] = []  # each parameter with its part of the gradient
         for parameter, start in zip(parameters, starts, strict=False):
             part = slice(start, start + parameter.numel())
             self.values.data[part] = parameter.detach().flatten()
             parameter.data = self.values.data[part].view_as(parameter)
-            parameter.grad = self.gradient[part].view_as(parameter)
+            self._parts.append((parameter, self.gradient[part].view_as(parameter)))
+        self.collect_gradients()
+
+    def collect_gradients(self) -> None:
+        """Let gradients be computed into the one tensor, also after somebody set them aside."""
+        for parameter, gradient in self._parts:
+            parameter.grad = gradient
 
 
 class FlatAdamW:
@@ -84,6 +91,11 @@ class FlatAdamW:
         self.broken = torch.zeros((), device=trainable[0].device)
         self._optimizer.found_inf = self.broken  # type: ignore[attr-defined]
 
+    @property
+    def torch_optimizer(self) -> torch.optim.AdamW:
+        """What moves the weights, for a loop that is not ours; it knows nothing of clipping and averages."""
+        return self._optimizer
+
     def groups(self) -> list[FlatGroup]:
         """All parameters."""
         return self._groups
@@ -95,6 +107,14 @@ class FlatAdamW:
 
     def step(self, rate: float, loss: Tensor) -> Tensor:
         """Clip and apply the gradients; returns their norm before clipping, without waiting for the device."""
+        norm = self.clip(loss)
+        self.apply(rate)
+        if self.average is not None:
+            self.average.update()
+        return norm
+
+    def clip(self, loss: Tensor) -> Tensor:
+        """Clip the gradients, and see whether they and the loss are finite; returns the norm before."""
         norms = [torch.linalg.vector_norm(group.gradient) for group in self.groups()]
         norm = norms[0] if len(norms) == 1 else torch.linalg.vector_norm(torch.stack(norms))
         self.broken.copy_(torch.maximum(self.broken, 1.0 - torch.isfinite(norm + loss).float()))
@@ -102,9 +122,6 @@ class FlatAdamW:
             factor = (self._clip / (norm + 1e-6)).clamp(max=1.0)
             for group in self.groups():
                 group.gradient.mul_(factor)
-        self.apply(rate)
-        if self.average is not None:
-            self.average.update()
         return norm
 
     def apply(self, rate: float) -> None:

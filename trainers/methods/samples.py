@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 from engine.chat import user
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
-from engine.models.scratch import ScratchModel
 from engine.models.text_generator import TextGenerator
 from trainers.methods.assembly import Assembly
+from trainers.methods.starting_models import reader_of
 from trainers.run_directory import SampleRow
 
 _QUESTIONS = ("Hello!", "Who are you?", "Tell me a joke.")
@@ -21,7 +21,7 @@ _PROMPT_TOKENS = 32
 def draw_samples(parts: Assembly, step: int, is_cancelled: Callable[[], bool]) -> list[SampleRow] | None:
     """One sample per prompt; None when cancelled."""
     was_training = parts.model.training
-    generator = TextGenerator(ScratchModel(parts.model), parts.tokenizer, parts.chat_format)
+    generator = TextGenerator(reader_of(parts.model), parts.tokenizer, parts.chat_format)
     settings = GenerationSettings(max_new_tokens=parts.config.sample_tokens, seed=parts.config.seed)
     rows = []
     try:

@@ -32,6 +32,7 @@ TENSORS_FILE = "training_state.safetensors"
 # Settings that do not change what has been computed so far.
 _FREE = (
     "max_steps",
+    "num_train_epochs",
     "log_interval",
     "eval_interval",
     "eval_windows",
@@ -45,6 +46,7 @@ _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
 # Settings that runs made before them did not have: they count when they are not what such runs did.
 _LATER = (
     "test_share",
+    "backend",
     "packing",
     "prompt_loss",
     "optimizer",
