@@ -96,7 +96,8 @@ def look_ahead(
     guess = guess_speed(config, shape, parameters, speeds)
     # Others take their share of what a quiet machine reaches; what was just measured has felt them already.
     speed = measured or guess.tokens_per_second / (1 + len(machine.others))
-    tokens = config.max_steps * config.batch_size * shape.context_length
+    steps = steps_of(config, size.train_tokens // shape.context_length)
+    tokens = steps * config.batch_size * shape.context_length
     fits = machine.free_bytes is None or memory.total <= machine.free_bytes
     return Preflight(
         num_parameters=parameters,
@@ -113,18 +114,25 @@ def look_ahead(
         basis="probe" if measured else "run" if guess.run else "rough",
         like_run="" if measured else guess.run,
         others=machine.others,
-        seconds=(tokens + _validated(config, shape, size) * _FORWARD_SHARE) / speed,
+        seconds=(tokens + _validated(config, shape, size, steps) * _FORWARD_SHARE) / speed,
         fits=fits,
         suggestions=() if fits else tuple(what_fits(config, shape, machine, not config.base_model)),
     )
 
 
-def _validated(config: TrainingConfig, shape: ModelShape, size: DataSize) -> int:
+def steps_of(config: TrainingConfig, windows: int) -> int:
+    """The steps of a run; those of epochs are known as well as the data is."""
+    if not config.num_train_epochs or not windows:
+        return config.max_steps
+    return max(1, math.ceil(config.num_train_epochs * windows / config.batch_size))
+
+
+def _validated(config: TrainingConfig, shape: ModelShape, size: DataSize, steps: int) -> int:
     """Tokens of all validations of a run."""
     tokens = size.validation_tokens
     if config.eval_windows:
         tokens = min(tokens, config.eval_windows * shape.context_length)
-    return tokens * (1 + math.ceil(config.max_steps / config.eval_interval))
+    return tokens * (1 + math.ceil(steps / config.eval_interval))
 
 
 def data_size(config: TrainingConfig, characters: int, vocab_size: int) -> DataSize:
@@ -202,9 +210,12 @@ def what_fits(
     found = [_first_that_fits(kind(config), config, shape, machine) for kind in (_smaller_passes, _less_kept)]
     if not any(found):
         found.append(_first_that_fits(_both(config), config, shape, machine))
-    found.append(_first_that_fits(_shorter(shape), config, shape, machine))
+    # Where no way of computing the same is enough, all of it is needed beside a smaller task.
+    least: Change = {} if any(found) else _least_memory(config)
+    found.append(_first_that_fits(({**least, **one} for one in _shorter(shape)), config, shape, machine))
     if may_shrink:
-        found.append(_first_that_fits(_smaller_model(config), config, shape, machine))
+        smaller = ({**least, **one} for one in _smaller_model(config))
+        found.append(_first_that_fits(smaller, config, shape, machine))
     return [one for one in found if one is not None]
 
 
@@ -256,6 +267,11 @@ def _less_kept(config: TrainingConfig) -> Iterator[Change]:
 def _both(config: TrainingConfig) -> Iterator[Change]:
     if not config.gradient_checkpointing:
         yield from ({"gradient_checkpointing": True, "micro_batch_size": size} for size in _passes(config))
+
+
+def _least_memory(config: TrainingConfig) -> Change:
+    size: Change = {"micro_batch_size": 1} if (config.micro_batch_size or config.batch_size) > 1 else {}
+    return size if config.gradient_checkpointing else {"gradient_checkpointing": True, **size}
 
 
 def _shorter(shape: ModelShape) -> Iterator[Change]:

@@ -1,6 +1,7 @@
 """Small data is tried out before a run is made: what its process would refuse in two seconds is refused at once.
 
-    files = try_out(config)      # TokenFiles: exact counts; None when the data is too large to try
+    trial = try_out(config)      # exact counts; None when the data is too large to try
+    trial.files.train_tokens, trial.train_windows
 
 The one rule: the same functions as in the run itself decide, on the same data; nothing is kept.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from trainers.config import TrainingConfig
 from trainers.corpora import TokenFiles
@@ -20,7 +22,15 @@ from trainers.tokenizer_choice import make_tokenizer
 MOST_BYTES = 300_000  # a third of a second to read, to make a vocabulary of, and to encode
 
 
-def try_out(config: TrainingConfig, most_bytes: int = MOST_BYTES) -> TokenFiles | None:
+class Trial(NamedTuple):
+    """What a run would make of its data."""
+
+    files: TokenFiles
+    train_windows: int
+    validation_windows: int
+
+
+def try_out(config: TrainingConfig, most_bytes: int = MOST_BYTES) -> Trial | None:
     """The token files a run of `config` would make; None for larger data, or a model that is not here yet.
 
     Raises:
@@ -30,7 +40,9 @@ def try_out(config: TrainingConfig, most_bytes: int = MOST_BYTES) -> TokenFiles 
         return None
     with tempfile.TemporaryDirectory() as folder:
         tokenizer, chat_format = make_tokenizer(config, _say_nothing)
-        return build_corpus(config, tokenizer, chat_format, Path(folder) / "tokens", _say_nothing).files
+        corpus = build_corpus(config, tokenizer, chat_format, Path(folder) / "tokens", _say_nothing)
+        validated = len(corpus.validation) if corpus.validation is not None else 0
+        return Trial(corpus.files, len(corpus.train), validated)
 
 
 def size_on_disk(config: TrainingConfig) -> int:

@@ -30,7 +30,7 @@ def reading(look: Preflight) -> str:
     if look.epochs is None or not look.tokens_per_epoch:
         return words
     about = "" if look.is_exact else "about "
-    times = f"{look.epochs:.1f}" if look.epochs < 100 else f"{look.epochs:,.0f}"
+    times = f"{look.epochs:.2g}" if look.epochs < 1 else f"{look.epochs:,.{look.epochs < 100:d}f}"
     return f"{words}: {times} epochs of {about}{quantities.count(look.tokens_per_epoch)}"
 
 

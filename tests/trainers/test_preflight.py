@@ -63,6 +63,11 @@ def test_a_run_reads_the_data_as_often_as_its_steps_reach():
     assert look.fits and look.suggestions == ()
 
 
+def test_epochs_that_were_asked_for_decide_the_steps():
+    look = look_ahead(config(num_train_epochs=3.0), SMALL, DataSize(64_000, 0), ROOMY)
+    assert look.epochs == pytest.approx(3.0, rel=0.01)
+
+
 def test_the_time_counts_validations_too():
     speeds = [Speed("first", "cpu", 804_096, 20_000.0)]
     alone = look_ahead(config(), SMALL, DataSize(1_000_000, 0), ROOMY, speeds)
@@ -104,6 +109,15 @@ def test_where_neither_alone_is_enough_both_are_proposed_together():
     need = total(settings.with_changes("t", micro_batch_size=1, gradient_checkpointing=True), shape)
     look = look_ahead(settings, shape, DataSize(), Machine(free_bytes=need + 1))
     assert look.suggestions[0].changes == {"gradient_checkpointing": True, "micro_batch_size": 1}
+
+
+def test_where_the_same_run_cannot_fit_a_smaller_task_is_computed_as_sparingly_as_can_be():
+    settings = gpt2(batch_size=8)
+    same = total(settings.with_changes("t", micro_batch_size=1, gradient_checkpointing=True), GPT2)
+    look = look_ahead(settings, GPT2, DataSize(), Machine(free_bytes=same - 1))
+    shorter, smaller = look.suggestions
+    assert {"context_length", "micro_batch_size", "gradient_checkpointing"} == set(shorter.changes)
+    assert smaller.changes["num_layers"] == 6 and smaller.changes["micro_batch_size"] == 1
 
 
 def test_nothing_is_proposed_where_nothing_fits_and_a_given_model_is_never_shrunk():

@@ -46,8 +46,8 @@ def test_of_a_few_rows_one_is_held_out_and_it_never_changes(tmp_path: Path):
     sides = [side for _, side in conversations(settings, lambda *rejected: None)]
     assert sorted(sides) == ["train"] * 4 + ["validation"]
     assert sides == [side for _, side in conversations(settings, lambda *rejected: None)]
-    files = try_out(settings)
-    assert files is not None and (files.train_rows, files.validation_rows) == (4, 1)
+    trial = try_out(settings)
+    assert trial is not None and (trial.files.train_rows, trial.files.validation_rows) == (4, 1)
 
 
 def test_evaluation_takes_the_same_row_that_training_held_out(tmp_path: Path):
@@ -100,9 +100,10 @@ def test_a_text_that_is_too_small_is_refused_before_there_is_a_run(
 def test_the_trial_counts_exactly_what_the_run_will_read(tmp_path: Path):
     data = tmp_path / "text.txt"
     data.write_text("To be, or not to be. " * 100)
-    files = try_out(config(data))
-    assert files is not None
-    assert (files.train_tokens, files.validation_tokens) == (1890, 210)
+    trial = try_out(config(data))
+    assert trial is not None
+    assert (trial.files.train_tokens, trial.files.validation_tokens) == (1890, 210)
+    assert (trial.train_windows, trial.validation_windows) == (1889 // 16, 209 // 16)
 
 
 def test_larger_data_is_not_tried(tmp_path: Path):

@@ -127,6 +127,10 @@ def shape_of(config: TrainingConfig, vocab_size: int) -> GPTConfig:
     Raises:
         UserError: when it starts from a model that is not a GPT-2, or is not on this machine.
     """
+    if config.backend != "auto" and config.backend != "scratch":
+        raise UserError(
+            f"Steps of backend={config.backend} cannot be tried ahead; the run itself shows its speed."
+        )
     if not config.base_model:
         return GPTConfig(
             vocab_size=vocab_size,
