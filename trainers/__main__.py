@@ -9,7 +9,6 @@ The one rule: however it ends, the status says so in a sentence, and the log kee
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import sys
@@ -17,15 +16,16 @@ import time
 from pathlib import Path
 
 from engine.errors import UserError
+from trainers.allocation import keep_freed_memory
 from trainers.checkpoints import DISK_FULL
 from trainers.config import TrainingConfig
+from trainers.interventions import GoBackError
 from trainers.run_directory import RunDirectory
 from trainers.run_writer import RunWriter, owned
 from trainers.wishes import Wishes
 
 logger = logging.getLogger("trainers")
 _NICENESS = 5  # the app and a chat beside the run stay quick
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # from glibc's malloc.h
 
 
 class _StoppedEarlyError(Exception):
@@ -52,7 +52,8 @@ def _train(run: RunDirectory) -> int:
     try:
         config = run.config()
         writer.report(stage="starting", max_steps=config.max_steps)
-        run_training(run, config, writer)
+        while not _sitting(run, config, writer):
+            writer.report("starting", stage="going back to the last checkpoint", error="", paused_for="")
     except _StoppedEarlyError:
         writer.report("stopped", stage="")
     except UserError as error:
@@ -72,8 +73,18 @@ def _train(run: RunDirectory) -> int:
             writer, f"Training failed unexpectedly ({type(error).__name__}); log.txt has the details."
         )
     finally:
-        run.withdraw("stop")
+        for wish in ("stop", "stop_now"):
+            run.withdraw(wish)
     return 0
+
+
+def _sitting(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -> bool:
+    """Train; False when the run is to go on from its newest checkpoint."""
+    try:
+        run_training(run, config, writer)
+    except GoBackError:
+        return False
+    return True
 
 
 def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -> None:
@@ -81,12 +92,14 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
 
     Raises:
         UserError: when the run cannot start, go on or be saved.
+        GoBackError: when it is to be begun again from its newest checkpoint.
     """
     # Signals first: importing torch takes a second in which somebody may press Ctrl+C.
     wishes = Wishes(run)
     wishes.listen_to_signals()
     from trainers.methods.assembly import assemble, make_optimizer
     from trainers.methods.checkpointing import find_checkpoint, restore
+    from trainers.methods.first_look import look_before_first_step
     from trainers.methods.loops import training_loop
 
     def progress(stage: str) -> None:
@@ -96,6 +109,8 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
 
     checkpoint = find_checkpoint(run)
     parts = assemble(config, run.path / "tokens", checkpoint, progress)
+    if checkpoint is None:
+        look_before_first_step(parts, writer, progress)
     optimizer = make_optimizer(parts)
     loop = training_loop(parts, optimizer, writer, wishes)
     if checkpoint is not None:
@@ -134,28 +149,10 @@ def _is_out_of_memory(error: Exception) -> bool:
     )
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep large blocks for the next step instead of giving each back to the system.
-
-    A step frees and asks again for hundreds of megabytes; with the defaults every one of their pages is unmapped,
-    mapped and zeroed each time, which took 15-20 % of a step (6 layers x 256, context 512).
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    with contextlib.suppress(OSError, AttributeError):  # another C library: it does as it does
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        for option, value in (
-            (_M_MMAP_THRESHOLD, 1 << 30),
-            (_M_TRIM_THRESHOLD, (1 << 31) - 1),
-            (_M_ARENA_MAX, 1),
-        ):
-            mallopt(option, value)
-
-
 if __name__ == "__main__":
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
-    _keep_freed_memory()
+    keep_freed_memory()
     started = time.perf_counter()
     status = main()
     logger.info("ended after %.0f s", time.perf_counter() - started)

@@ -24,6 +24,10 @@ from trainers.durable_files import delete_directory, replaced_directory, sync_fi
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class DiskFullError(UserError):
+    """There is no room for a checkpoint; with room it can be saved."""
+
+
 def checkpoint_path(checkpoints_path: Path, step: int) -> Path:
     """Where the checkpoint of a step stands."""
     return checkpoints_path / f"step_{step:06d}"
@@ -33,7 +37,8 @@ def write_checkpoint(target: Path, write_files: Callable[[Path], None], expected
     """Make a checkpoint of what `write_files` writes into the folder it is given.
 
     Raises:
-        UserError: when the disk is full or cannot be written; what was there before is untouched.
+        DiskFullError: when there is no room for it; what was there before is untouched.
+        UserError: when it cannot be written for another reason.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -45,7 +50,7 @@ def write_checkpoint(target: Path, write_files: Callable[[Path], None], expected
             sync_files(folder)
     except OSError as error:
         if error.errno in DISK_FULL:
-            raise UserError(
+            raise DiskFullError(
                 f"{target}: the checkpoint could not be saved, the disk is full. Older checkpoints are kept; "
                 "make room and resume the run."
             ) from None

@@ -19,6 +19,7 @@ from trainers.familiar_names import with_our_names
 Method = Literal["pretraining", "fine_tuning"]
 RECIPES_PATH = Path(__file__).parent / "recipes"
 Optimizer = Literal["adamw", "muon"]
+OnBadStep = Literal["pause", "skip", "stop"]
 Schedule = Literal["cosine", "linear", "constant", "wsd"]
 Backend = Literal["auto", "scratch", "hf", "trainer"]
 
@@ -113,6 +114,15 @@ class TrainingConfig(Record):
     patience: Annotated[
         int, at_least(0, "Validations without a better loss after which training ends; 0 = never.")
     ] = 0
+
+    # when something goes wrong
+    on_bad_step: Annotated[
+        OnBadStep, word("A loss that is not a number: pause and ask, skip that step, or stop the run.")
+    ] = "pause"
+    on_full_disk: Annotated[
+        Literal["pause", "continue"],
+        word("A disk too full for a checkpoint: pause, or continue without that checkpoint."),
+    ] = "pause"
 
     # what is measured and kept along the way
     log_interval: Annotated[int, at_least(1, "Steps between logged training losses.")] = 10

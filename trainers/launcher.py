@@ -29,6 +29,7 @@ from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
 from trainers.run_directory import RunDirectory, RunState, RunStatus, check_run_name
 from trainers.run_writer import is_owned
+from trainers.wishes import HIGHEST_RATE, WISHES
 
 _ACTIVE: tuple[RunState, ...] = ("starting", "running", "paused")
 _ROWS_LOOKED_AT = 1000  # before a run starts; the run itself reads all
@@ -134,19 +135,27 @@ def save_run(run: RunDirectory) -> None:
     run.wish("save")
 
 
-def resume_run(run: RunDirectory, max_steps: int | None = None) -> None:
+def resume_run(
+    run: RunDirectory,
+    max_steps: int | None = None,
+    *,
+    skip_step: bool = False,
+    learning_rate: float | None = None,
+) -> None:
     """Let a paused run go on, or start a stopped, failed, crashed or finished one again from its last checkpoint.
 
+    `skip_step` leaves out the step whose loss is not a number; `learning_rate` is the highest rate from here on.
+
     Raises:
-        UserError: when it is running, or has nothing left to do.
+        UserError: when it is running, has nothing left to do, or waits for a decision that was not given.
     """
+    if learning_rate is not None and not 0.0 < learning_rate <= HIGHEST_RATE:
+        raise UserError(f"learning_rate must be above 0 and at most {HIGHEST_RATE:g}.")
     status = run.status()
     if is_owned(run.path):
         if max_steps is not None:
             raise UserError(f"The run '{run.name}' is going on; stop it before changing max_steps.")
-        if not run.has_wish("pause"):
-            raise UserError(f"The run '{run.name}' is running already.")
-        run.withdraw("pause")
+        _let_go_on(run, status, skip_step, learning_rate)
         return
     config = run.config()
     if max_steps is not None:
@@ -157,12 +166,36 @@ def resume_run(run: RunDirectory, max_steps: int | None = None) -> None:
     last_step = max_steps or status.max_steps  # of epochs only the run knows how many steps they are
     if status.state == "finished" and status.step >= last_step:
         raise UserError(f"The run '{run.name}' is finished. To go on, resume it with more max_steps.")
-    for wish in ("stop", "pause", "save"):
+    for wish in WISHES:
         run.withdraw(wish)
+    if skip_step:
+        run.wish("skip_step")
+    if learning_rate is not None:
+        run.wish_learning_rate(learning_rate)
     status = status.with_changes("status", state="starting", pid=0, error="", updated=time.time())
     with _starting(run.path):
         replace_file(run.path / "status.json", status.to_json())
         _spawn(run)
+
+
+def _let_go_on(run: RunDirectory, status: RunStatus, skip_step: bool, learning_rate: float | None) -> None:
+    """Tell a process that waits to go on, and how."""
+    if skip_step and status.paused_for != "bad_step":
+        raise UserError(f"The run '{run.name}' has no step to leave out; it is {status.state}.")
+    if status.paused_for == "bad_step" and not skip_step and learning_rate is None:
+        raise UserError(
+            f"The run '{run.name}' waits for a decision. {status.error} (--skip-step, --learning-rate X, or "
+            f"tui-chat runs stop {run.name})"
+        )
+    if not status.paused_for and not run.has_wish("pause"):
+        raise UserError(f"The run '{run.name}' is running already.")
+    if skip_step:
+        run.wish("skip_step")
+    if learning_rate is not None:
+        run.wish_learning_rate(learning_rate)
+    if status.paused_for == "full_disk":
+        run.wish("resume")
+    run.withdraw("pause")
 
 
 def delete_run(run: RunDirectory) -> None:

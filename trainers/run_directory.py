@@ -7,7 +7,9 @@
         samples.jsonl     what the model says along the way
         log.txt           everything else, for people
         floors.json       what counting n-grams reaches on its data; made when somebody first looks
-        control/          empty files named stop, pause, save: wishes to the trainer
+        interventions.json   steps left out, another learning rate, smaller micro-batches: where, and why
+        control/          wishes to the trainer: empty files named stop, stop_now, pause, resume, save, skip_step;
+                          learning_rate holds a number
         tokens/           memory-mapped token files of this run's data
         checkpoints/step_000500/   a model directory plus training state; complete, or not there at all
         owner.lock        held (flock) by the process that trains
@@ -30,9 +32,11 @@ import msgspec
 from engine.errors import UserError
 from engine.records import Record, at_least
 from trainers.config import TrainingConfig
+from trainers.memory import MemoryParts
 
 RunState = Literal["starting", "running", "paused", "finished", "stopped", "failed", "crashed"]
-Wish = Literal["stop", "pause", "save"]
+PausedFor = Literal["", "bad_step", "full_disk"]
+Wish = Literal["stop", "stop_now", "pause", "resume", "save", "skip_step", "learning_rate"]
 T = TypeVar("T", bound=Record)
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -63,7 +67,9 @@ class RunStatus(Record):
     validation_tokens: int = 0
     device: str = ""
     precision: str = ""
-    error: str = ""  # why it failed, in a sentence for a person
+    memory_parts: MemoryParts | None = None  # what it was thought to need, before the first step
+    error: str = ""  # why it failed, or paused by itself, in a sentence for a person
+    paused_for: PausedFor = ""  # what a run that paused by itself needs a person for
     updated: float = 0.0  # Unix time
 
 
@@ -188,10 +194,18 @@ class RunDirectory:
         return sorted(found, key=lambda checkpoint: checkpoint.step)
 
     def wish(self, wish: Wish) -> None:
-        """Ask the trainer to stop, pause or save; it looks after every step."""
+        """Ask the trainer for something; it looks after every step."""
         control = self.path / "control"
         control.mkdir(exist_ok=True)
         (control / wish).touch()
+
+    def wish_learning_rate(self, rate: float) -> None:
+        """Ask the trainer for another learning rate."""
+        control = self.path / "control"
+        control.mkdir(exist_ok=True)
+        partial = control / "learning_rate.partial"
+        partial.write_text(repr(rate))
+        partial.replace(control / "learning_rate")
 
     def withdraw(self, wish: Wish) -> None:
         """Take a wish back; withdrawing "pause" lets the run go on."""

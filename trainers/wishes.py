@@ -1,12 +1,15 @@
 """What is wished of a run while it trains: control files in its directory, and signals to its process.
 
-    SIGTERM, SIGINT, SIGHUP, control/stop -> save and end       control/pause, control/save
+    SIGTERM, SIGINT, SIGHUP, control/stop -> save and end       control/stop_now -> end without saving
+    control/pause, control/save
+    control/resume, control/skip_step, control/learning_rate    answers to a run that paused by itself
 
 The one rule: looking is cheap enough to do after every step, and nothing is ever forgotten between two looks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -14,8 +17,9 @@ from types import FrameType
 
 from trainers.run_directory import RunDirectory, Wish
 
+HIGHEST_RATE = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2  # at the control files
-_WISHES: tuple[Wish, ...] = ("stop", "pause", "save")
+WISHES: tuple[Wish, ...] = ("stop", "stop_now", "pause", "resume", "save", "skip_step", "learning_rate")
 
 
 class Wishes:
@@ -39,7 +43,8 @@ class Wishes:
         if now - self._looked >= _SECONDS_BETWEEN_LOOKS:
             self._looked = now
             self._found = self._waiting()
-        return self._found | {"stop"} if self._stopped_by_signal else self._found
+        is_over = self._stopped_by_signal or "stop_now" in self._found
+        return self._found | {"stop"} if is_over else self._found
 
     def stop_is_wished(self) -> bool:
         """Whether the run is to save and end."""
@@ -50,13 +55,23 @@ class Wishes:
         self._run.withdraw(wish)
         self._found = self._found - {wish}
 
+    def learning_rate(self) -> float | None:
+        """The learning rate that is wished; a file without a sensible one is taken away."""
+        path = self._run.path / "control" / "learning_rate"
+        with contextlib.suppress(OSError, ValueError):
+            rate = float(path.read_text(encoding="utf-8"))
+            if 0.0 < rate <= HIGHEST_RATE:
+                return rate
+        self.fulfilled("learning_rate")
+        return None
+
     def _waiting(self) -> set[Wish]:
         try:
             with os.scandir(self._run.path / "control") as entries:
                 names = {entry.name for entry in entries}
         except OSError:
             return set()
-        return {wish for wish in _WISHES if wish in names}
+        return {wish for wish in WISHES if wish in names}
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._stopped_by_signal = True

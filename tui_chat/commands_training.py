@@ -21,7 +21,6 @@ from engine.errors import UserError
 from engine.paths import runs_path
 from tui_chat.commands_data import add_data_command
 from tui_chat.commands_plot import add_plot_options, plot_runs
-from tui_chat.commands_preflight import refuse_what_cannot_fit, show_preflight
 
 if TYPE_CHECKING:  # reading the help should not load what starts a run
     from trainers.config import TrainingConfig
@@ -64,14 +63,6 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     train.add_argument(
         "--foreground", action="store_true", help="stay and show progress; Ctrl+C saves and stops"
     )
-    train.add_argument(
-        "--preflight",
-        action="store_true",
-        help="only look: memory, epochs and time, measured with ten steps; exit code 1 when it does not fit",
-    )
-    train.add_argument(
-        "--force", action="store_true", help="start also what does not fit into the memory that is free"
-    )
     train.add_argument("--json", action="store_true", help="print name, directory and pid as JSON")
     train.set_defaults(run=_run_train)
 
@@ -79,6 +70,14 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     runs.add_argument("action", nargs="?", choices=_ACTIONS, help="what to do with a run; none lists all")
     runs.add_argument("names", metavar="NAME", nargs="*", help="the run; with plot one or more")
     runs.add_argument("--max-steps", type=int, metavar="N", help="with resume: train on up to this step")
+    runs.add_argument(
+        "--skip-step",
+        action="store_true",
+        help="with resume: leave out the step whose loss was not a number",
+    )
+    runs.add_argument(
+        "--learning-rate", type=float, metavar="X", help="with resume: the highest learning rate from here on"
+    )
     runs.add_argument("--json", action="store_true", help="print one JSON object per run")
     add_plot_options(runs)
     runs.set_defaults(run=_run_runs)
@@ -96,10 +95,7 @@ def _run_train(options: argparse.Namespace) -> int:
         if changes or options.name:
             raise UserError("What shall be trained? tui-chat train RECIPE, CONFIG.toml or DATA.")
         return _list_recipes()
-    config = with_settings(config_for(options.what), changes)
-    if options.preflight:
-        return show_preflight(config, options.json)
-    return train(config, options.name, options.foreground, options.json, options.force)
+    return train(options.what, changes, options.name, options.foreground, options.json)
 
 
 def _run_runs(options: argparse.Namespace) -> int:
@@ -109,23 +105,19 @@ def _run_runs(options: argparse.Namespace) -> int:
         return plot_runs(options)
     if len(options.names) != 1:
         raise UserError(f"Which run? tui-chat runs {options.action} NAME; `tui-chat runs` lists them.")
-    return steer_run(options.action, options.names[0], options.json, options.max_steps)
+    how = {"skip_step": options.skip_step, "learning_rate": options.learning_rate}
+    return steer_run(options.action, options.names[0], options.json, options.max_steps, **how)
 
 
-def train(
-    config: TrainingConfig, name: str | None, foreground: bool, as_json: bool, is_forced: bool = False
-) -> int:
-    """Start a run, unless it cannot fit into memory.
+def train(what: str, changes: list[str], name: str | None, foreground: bool, as_json: bool) -> int:
+    """Start a run from a recipe, a configuration file or bare data.
 
     Raises:
-        UserError: when the settings, the data or the machine do not allow it; nothing is started then.
+        UserError: when the settings or the data do not allow it; nothing is started then.
     """
-    from trainers.launcher import check_data, start_run, with_absolute_paths
+    from trainers.launcher import start_run
 
-    config = with_absolute_paths(config)
-    check_data(config)
-    refuse_what_cannot_fit(config, is_forced)
-    run = start_run(config, runs_path(), name)
+    run = start_run(with_settings(config_for(what), changes), runs_path(), name)
     status = _wait_for_process(run)
     if as_json:
         _print_json({"name": run.name, "directory": str(run.path), "pid": status.pid})
@@ -196,8 +188,8 @@ def list_all_runs(as_json: bool) -> int:
     return 0
 
 
-def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = None) -> int:
-    """Do something with one run, and wait until it is done.
+def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = None, **how: Any) -> int:
+    """Do something with one run, and wait until it is done; `how` to resume is `launcher.resume_run`'s.
 
     Raises:
         UserError: when the run does not exist or is not in a state for it.
@@ -222,7 +214,7 @@ def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = Non
             launcher.pause_run(run)
             _wait_until(run, lambda status: status.state not in ("starting", "running"))
         case "resume":
-            launcher.resume_run(run, max_steps)
+            launcher.resume_run(run, max_steps, **how)
             _wait_until(run, lambda status: status.state != "starting" and status.state != "paused")
     _print_json(run_facts(run)) if as_json else print(
         _run_report(run) if action == "show" else _run_line(run)

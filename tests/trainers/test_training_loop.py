@@ -127,7 +127,7 @@ def test_accumulation_gives_the_gradient_of_the_whole_batch(
 def test_a_step_that_is_not_finite_is_not_applied_and_the_run_fails(
     tmp_path: Path, tiny: TrainingConfig
 ) -> None:
-    loop = new_loop(tmp_path / "run", tiny.with_changes("test", checkpoint_interval=3))
+    loop = new_loop(tmp_path / "run", tiny.with_changes("test", checkpoint_interval=3, on_bad_step="stop"))
     sound = loop.parts.method.loss
 
     def poisoned(model: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -247,7 +247,7 @@ def test_a_stop_while_measuring_again_leaves_the_checkpoint_of_that_step_alone(
     tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = new_loop(tmp_path / "run", tiny.with_changes("test", max_steps=4))
-    monkeypatch.setattr(loop, "_validate", lambda: None)  # as when a stop is wished meanwhile
+    monkeypatch.setattr(loop.measuring, "validate", lambda: None)  # as when a stop is wished meanwhile
     loop.run()
     saved = Path(loop.writer.run.checkpoints()[-1].directory)
     before = saved.stat().st_ino

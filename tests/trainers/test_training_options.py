@@ -59,7 +59,7 @@ def test_the_average_of_the_weights_is_the_one_written_down() -> None:
     expected = 0.0
     for step, number in enumerate((1.0, 3.0, -2.0), start=1):
         value.fill_(number)
-        average.update()
+        average.update(torch.tensor(0.0))
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * number
     with average.in_place():
@@ -94,7 +94,7 @@ def test_recomputing_activations_changes_no_bit_with_dropout(tmp_path: Path, tin
 def with_losses(loop: TrainingLoop, losses: list[float]) -> TrainingLoop:
     """The same loop, whose validations give these losses in turn, the last one again and again."""
     given = itertools.chain(losses, itertools.repeat(losses[-1]))
-    loop._validate = lambda: Measured(next(given), 0.5, 1.0, 10, 1)  # type: ignore[method-assign]
+    loop.measuring.validate = lambda: Measured(next(given), 0.5, 1.0, 10, 1)  # type: ignore[method-assign]
     return loop
 
 

@@ -1,6 +1,6 @@
 """The average of the weights along the way: often better than the weights themselves, and never used to learn from.
 
-    average.update()                  after each step: average += (1 - decay) * (weights - average)
+    average.update(broken)            after each step: average += (1 - decay) * (weights - average)
     with average.in_place(): ...      the model computes with the average; then the weights are back
 
 When on, the average is what is validated, sampled and saved as the model; the weights go into the training state.
@@ -27,12 +27,19 @@ class WeightAverage:
         self._decay = decay
         self._count = 0
 
-    def update(self) -> None:
-        """Take in the weights of a step. The first ones count for more, or random weights would linger."""
+    def update(self, broken: Tensor) -> None:
+        """Take in the weights of a step. The first ones count for more, or random weights would linger.
+
+        When `broken` is 1 there was no step, and the average stays as it is.
+        """
         self._count += 1
         decay = min(self._decay, (1 + self._count) / (10 + self._count))
         for average, value in zip(self._averages, self._values, strict=True):
-            average.lerp_(value, 1.0 - decay)
+            average.copy_(torch.where(broken == 0, average.lerp(value, 1.0 - decay), average))
+
+    def forget(self, steps: int) -> None:
+        """Count so many steps less: they were none."""
+        self._count -= steps
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

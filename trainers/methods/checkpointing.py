@@ -20,6 +20,7 @@ from engine.model_card import ModelCard
 from engine.tokenizers.chat_formats import save_chat_format
 from engine.tokenizers.tokenizer_files import TOKENIZER_FILE
 from trainers.checkpoints import checkpoint_path, newest_valid, prune, write_checkpoint
+from trainers.interventions import Interventions
 from trainers.methods.assembly import Assembly
 from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.starting_models import architecture_of, save_model
@@ -47,8 +48,11 @@ logger = logging.getLogger(__name__)
 class Checkpointer:
     """Writes the checkpoints of one run."""
 
-    def __init__(self, parts: Assembly, optimizer: FlatAdamW, writer: RunWriter) -> None:
+    def __init__(
+        self, parts: Assembly, optimizer: FlatAdamW, writer: RunWriter, interventions: Interventions
+    ) -> None:
         self._parts = parts
+        self._interventions = interventions
         self._optimizer = optimizer
         self._writer = writer
         self._config_hash = config_hash(parts.config)
@@ -119,6 +123,7 @@ class Checkpointer:
             threads=torch.get_num_threads(),
             torch_version=str(torch.__version__),
             machine=machine(),
+            interventions=self._interventions.up_to(progress.step),
         )
 
     def _card(self, step: int, measured: Measured | None) -> ModelCard:

@@ -10,24 +10,23 @@ The one rule: what a step computes depends on configuration, data and step alone
 from __future__ import annotations
 
 import logging
-import math
 import time
+from collections.abc import Callable
 
-import psutil
-import torch
 from torch import Tensor
 
-from engine.errors import UserError
+from trainers.checkpoints import DiskFullError
+from trainers.interventions import Intervention, Interventions
 from trainers.methods.assembly import Assembly
+from trainers.methods.bad_steps import ANSWERS, BadSteps
 from trainers.methods.checkpointing import Checkpointer
-from trainers.methods.evaluation import Measured, evaluate, token_sizes
+from trainers.methods.measuring import Measuring
 from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.progress import Clock, Progress
-from trainers.methods.samples import draw_samples
-from trainers.methods.schedules import learning_rate
 from trainers.methods.starting_models import recompute_activations
+from trainers.methods.stepping import Stepper
 from trainers.methods.training_state import TrainingState
-from trainers.run_directory import MetricsRow
+from trainers.run_directory import PausedFor, Wish
 from trainers.run_writer import RunWriter
 from trainers.wishes import Wishes
 
@@ -44,23 +43,28 @@ class TrainingLoop:
         self.optimizer = optimizer
         self.writer = writer
         self.wishes = wishes
-        self.progress = Progress()
-        self.checkpointer = Checkpointer(parts, optimizer, writer)
-        self._autocast = parts.precision == "bfloat16"
-        self._sizes = token_sizes(parts.tokenizer)
-        self._loss_sum = torch.zeros((), dtype=torch.float64, device=parts.device)
-        self._norm = torch.zeros((), device=parts.device)
-        self._clock = Clock()
+        self.interventions = Interventions(writer.run)
+        self.checkpointer = Checkpointer(parts, optimizer, writer, self.interventions)
+        self.stepper = Stepper(parts, optimizer, self.interventions)
+        self._bad_steps = BadSteps(self.config, self.interventions, writer, wishes)
+        self.measuring = Measuring(parts, optimizer, self.stepper, self.interventions, writer, wishes)
         self._saved_step = -1
-        self._measured: Measured | None = None  # the validation of the step at hand
+        self._may_save = True  # not after a stop that says so, nor beyond a step that was not finite
+        self._problem = ""  # why the last attempt to save failed
         if self.config.gradient_checkpointing:
             recompute_activations(parts.model)
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands."""
+        return self.measuring.progress
 
     def run(self) -> None:
         """Train to the end, or to a stop; the final state is in the status.
 
         Raises:
-            UserError: when a loss is not finite, or a checkpoint cannot be saved.
+            UserError: when a step cannot be taken, or a checkpoint cannot be saved.
+            GoBackError: when a person lets the run go on from its last checkpoint, with a lower learning rate.
         """
         self.begin()
         while self.goes_on():
@@ -69,36 +73,42 @@ class TrainingLoop:
 
     def begin(self) -> None:
         """What comes before the first step of a sitting."""
-        self._loss_sum.fill_(self.progress.loss_sum)
-        self._clock = Clock(first_step=self.progress.step)
+        self.stepper.loss_sum.fill_(self.progress.loss_sum)
+        self.measuring.clock = Clock(first_step=self.progress.step)
         self._saved_step = self.progress.step if self.progress.step else -1
         self.writer.report("running", stage="", step=self.progress.step)
 
     def goes_on(self) -> bool:
         """What comes between two steps: measure, save, obey; False when there is to be no further step."""
-        if not self._measure_if_due():
+        if not self._settle_if_due():
             return False
-        if self._is_checkpoint_due():
-            self._save()
+        if not self.measuring.measure_if_due():
+            return False
+        if self._is_checkpoint_due() and not self._save():
+            return False
         return not self._is_at_end() and self._obey_wishes()
 
     def end(self) -> None:
         """What comes after the last step of a sitting."""
-        finished = self._is_at_end() and self._is_measured()
-        self._save()
+        finished = self._is_at_end() and self.measuring.is_done()
+        if self._may_save and "stop_now" not in self.wishes.look():
+            finished = self._save() and finished
         if finished and self.progress.step < self.config.max_steps:
             logger.info(
                 "no better validation loss for %d validations (patience)",
                 self.progress.validations_without_gain,
             )
         self.writer.report(
-            "finished" if finished else "stopped", stage="", seconds_left=0.0 if finished else None
+            "finished" if finished else "stopped",
+            stage="",
+            paused_for="",
+            seconds_left=0.0 if finished else None,
         )
         logger.info("%s at step %d", self.writer.status.state, self.progress.step)
 
     def continue_from(self, state: TrainingState) -> None:
         """Take up a run where a checkpoint left it."""
-        self.progress = Progress(
+        self.measuring.progress = Progress(
             step=state.step,
             measured_step=state.measured_step,
             best_step=state.best_step,
@@ -109,14 +119,15 @@ class TrainingLoop:
             seconds_trained=state.seconds_trained,
         )
         logger.info("goes on from step %d", state.step)
+        if self.interventions.take_over(state.interventions, state.step):
+            logger.warning("interventions.json was not what the checkpoint knows; it is put right")
+        for entry in self.interventions.entries:
+            logger.info("known since step %d: %s", entry.step, entry.reason)
 
     def _is_at_end(self) -> bool:
         """Whether all steps are done, or nothing was gained for as many validations as patience allows."""
         gave_up = 0 < self.config.patience <= self.progress.validations_without_gain
         return gave_up or self.progress.step >= self.config.max_steps
-
-    def _is_measured(self) -> bool:
-        return self.progress.measured_step == self.progress.step
 
     def _is_checkpoint_due(self) -> bool:
         step = self.progress.step
@@ -126,202 +137,125 @@ class TrainingLoop:
 
     def _is_among_best(self) -> bool:
         """Whether this step's weights are among the best that are to be kept."""
-        if self._measured is None or self.config.keep_checkpoints < 2:
+        if self.measuring.measured is None or self.config.keep_checkpoints < 2:
             return False
-        return self.checkpointer.is_among_best(self._measured.loss)
+        return self.checkpointer.is_among_best(self.measuring.measured.loss)
 
     def _step(self) -> None:
         """One optimizer step."""
         started = time.perf_counter()
-        step, parts = self.progress.step, self.parts
-        self.optimizer.zero_gradients()
-        step_loss = torch.zeros((), device=parts.device)
-        for batch in parts.method.batches(step):
-            with torch.autocast(parts.device.type, torch.bfloat16, enabled=self._autocast):
-                loss, _ = parts.method.loss(parts.model, batch)
-            loss.backward()
-            step_loss += loss.detach()
-        rate = learning_rate(self.config, step)
-        self.count_step(step_loss, self.optimizer.step(rate, step_loss), rate, started)
+        self._after_step(self.stepper.take(self.progress), started)
 
     def rate(self, step: int) -> float:
         """The learning rate of the step after so many."""
-        return learning_rate(self.config, step)
+        return self.stepper.rate(step)
 
     def count_step(self, loss: Tensor, norm: Tensor, rate: float, started: float) -> None:
-        """Take note of a step that was made; `started` is `time.perf_counter` before it."""
-        self._norm = norm
-        self._loss_sum += loss
-        self.progress.loss_count += 1
-        self.progress.step += 1
-        self._measured = None
-        # On a CPU the answer is there already; on a GPU asking would make it wait, so only rows ask.
-        if self.parts.device.type == "cpu" and self.optimizer.is_broken:
-            self._refuse_broken_step(float(loss))
-        self._clock.row_seconds += time.perf_counter() - started
-        self._clock.row_steps += 1
-        self.writer.report(step=self.progress.step, learning_rate=rate)
+        """Take note of a step that was made elsewhere; `started` is `time.perf_counter` before it."""
+        self.stepper.count(self.progress, loss, norm)
+        self._after_step(rate, started)
 
-    def _measure_if_due(self) -> bool:
-        """Log, validate and sample when this step asks for it; False when a stop cut it short."""
-        if self._is_measured():
-            return True
-        step, config = self.progress.step, self.config
-        is_last = step == config.max_steps
-        validates = (step % config.eval_interval == 0 or is_last) and self.parts.corpus.validation is not None
-        samples = config.sample_interval > 0 and (step % config.sample_interval == 0 or is_last)
-        logs = step % config.log_interval == 0 or validates or is_last
-        row = self._row() if logs else None
-        measured = None
-        if validates:
-            with self.optimizer.averaged():
-                measured = self._measured = self._validate()
-            if measured is None:
-                return False
-        if samples:
-            with self.optimizer.averaged():
-                drawn = draw_samples(self.parts, step, self.wishes.stop_is_wished)
-            if drawn is None:
-                return False
-            for sample in drawn:
-                self.writer.add_sample(sample)
-        if measured is not None:
-            self._compare_with_best(measured.loss)
-        if row is not None:
-            self._log(row, measured)
-        self.progress.measured_step = step
+    def _after_step(self, rate: float, started: float) -> None:
+        self.measuring.measured = None
+        self.measuring.clock.row_seconds += time.perf_counter() - started
+        self.measuring.clock.row_steps += 1
+        if not self.stepper.is_due:  # else it is not certain yet that there was such a step
+            self.writer.report(step=self.progress.step, learning_rate=rate)
+
+    def _settle_if_due(self) -> bool:
+        """Make sure that the steps so far were finite, before anything rests on them; False ends the sitting."""
+        if self.stepper.is_due or self.measuring.is_due() or self._is_checkpoint_due() or self.wishes.look():
+            return self._settle()
         return True
 
-    def _validate(self) -> Measured | None:
-        parts = self.parts
-        assert parts.corpus.validation is not None
-        return evaluate(
-            parts.model,
-            parts.corpus.validation,
-            self._sizes,
-            parts.device,
-            self.config.eval_windows,
-            self.wishes.stop_is_wished,
-            self._autocast,
-        )
+    def _settle(self) -> bool:
+        while bad := self.stepper.undo_bad(self.progress):
+            self.measuring.measured = None
+            if not self._bad_steps.settle(bad, self.parts.model, self._ask_about_bad_step):
+                self._may_save = False
+                return False
+            self._step()
+        self.writer.report(step=self.progress.step)
+        return True
 
-    def _compare_with_best(self, loss: float) -> None:
-        progress = self.progress
-        if math.isfinite(loss) and (progress.best_val_loss is None or loss < progress.best_val_loss):
-            progress.best_step, progress.best_val_loss = progress.step, loss
-            progress.validations_without_gain = 0
-            return
-        progress.validations_without_gain += 1
+    def _ask_about_bad_step(self, sentence: str) -> set[Wish]:
+        """Wait for a person's answer; none when the run is to stop."""
+        answer: set[Wish] = set()
 
-    def _row(self) -> MetricsRow:
-        """What is known of the steps since the last row."""
-        if self.optimizer.is_broken:
-            self._refuse_broken_step(float(self._loss_sum) / max(1, self.progress.loss_count))
-        clock = self._clock
-        speed = (
-            clock.row_steps * self.parts.method.tokens_per_step / clock.row_seconds
-            if clock.row_seconds
-            else None
-        )
-        return MetricsRow(
-            step=self.progress.step,
-            loss=float(self._loss_sum) / max(1, self.progress.loss_count),
-            learning_rate=learning_rate(self.config, self.progress.step - 1),
-            gradient_norm=float(self._norm),
-            tokens_per_second=speed,
-            memory_bytes=memory_in_use(self.parts.device),
-            seconds=round(self.seconds_trained(), 3),
-        )
+        def is_answered() -> bool:
+            answer.update(self.wishes.look() & ANSWERS)
+            return bool(answer)
 
-    def _log(self, row: MetricsRow, measured: Measured | None) -> None:
-        """Write the row and begin the next."""
-        if measured is not None:
-            row = row.with_changes(
-                "row",
-                val_loss=measured.loss if math.isfinite(measured.loss) else None,
-                val_bits_per_byte=measured.bits_per_byte if math.isfinite(measured.loss) else None,
-                val_accuracy=measured.accuracy,
-            )
-            logger.info("step %d: loss %.4f, validation %.4f", row.step, row.loss, measured.loss)
-        self.writer.add_metrics(row)
-        self._loss_sum.zero_()
-        self.progress.loss_count = 0
-        self._clock.row_seconds, self._clock.row_steps = 0.0, 0
-        if measured is not None:
-            self.writer.report(val_loss=row.val_loss, val_bits_per_byte=row.val_bits_per_byte)
-        self.writer.report(
-            step=row.step,
-            loss=row.loss,
-            learning_rate=row.learning_rate,
-            tokens_per_second=row.tokens_per_second,
-            memory_bytes=row.memory_bytes,
-            seconds_trained=row.seconds,
-            seconds_left=self._seconds_left(),
-            best_step=self.progress.best_step,
-            best_val_loss=self.progress.best_val_loss,
-        )
+        self._pause("bad_step", sentence, is_answered)
+        self.wishes.fulfilled("resume")
+        return set() if self.wishes.stop_is_wished() else answer
 
     def _obey_wishes(self) -> bool:
         """Save, pause or go on, as wished; False when the run is to stop."""
         wishes = self.wishes.look()
+        if wishes and not self._settle():
+            return False
         if "save" in wishes:
-            self._save()
+            if not self._save():
+                return False
             self.wishes.fulfilled("save")
-        if "pause" in wishes and "stop" not in wishes:
-            self._wait_while_paused()
+        if "learning_rate" in wishes and (rate := self.wishes.learning_rate()) is not None:
+            reason = f"learning rate {rate:g} from here on"
+            self.interventions.add(
+                Intervention(step=self.progress.step + 1, kind="learning_rate", value=rate, reason=reason)
+            )
+            self.wishes.fulfilled("learning_rate")
+            logger.info("step %d: %s", self.progress.step + 1, reason)
+        if "pause" in wishes and "stop" not in wishes and self._save():
+            self._pause("", "", lambda: "pause" not in self.wishes.look())
         return not self.wishes.stop_is_wished()
 
-    def _wait_while_paused(self) -> None:
-        self._save()
+    def _pause(self, paused_for: PausedFor, sentence: str, is_over: Callable[[], bool]) -> None:
+        """Wait until `is_over`, or until the run is to stop."""
         self._bank_time()
-        self.writer.report("paused", seconds_left=None)
-        logger.info("paused at step %d", self.progress.step)
-        while "pause" in self.wishes.look() and not self.wishes.stop_is_wished():
+        self.wishes.fulfilled("resume")
+        self.writer.report(
+            "paused",
+            stage="",
+            step=self.progress.step,
+            seconds_left=None,
+            error=sentence,
+            paused_for=paused_for,
+        )
+        logger.info("paused at step %d%s", self.progress.step, f": {sentence}" if sentence else "")
+        while not is_over() and not self.wishes.stop_is_wished():
             time.sleep(_SECONDS_BETWEEN_LOOKS_WHILE_PAUSED)
-        self._clock = Clock(first_step=self.progress.step)
+        self.measuring.clock = Clock(first_step=self.progress.step)
         if not self.wishes.stop_is_wished():
-            self.writer.report("running")
+            self.writer.report("running", error="", paused_for="")
             logger.info("goes on at step %d", self.progress.step)
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
+        """A checkpoint of this step; False when the run is to end without it."""
         if self._saved_step == self.progress.step:  # replacing it would leave none for a moment
-            return
+            return True
+        while not self._try_to_save():
+            if self.config.on_full_disk == "continue" and not self._is_at_end():
+                return True
+            self._pause("full_disk", self._problem, lambda: "resume" in self.wishes.look())
+            if self.wishes.stop_is_wished():
+                self._may_save = False
+                return False
+        return True
+
+    def _try_to_save(self) -> bool:
         self.writer.report(stage="saving")
-        self.progress.loss_sum = float(self._loss_sum)
-        if self.optimizer.is_broken:
-            self._refuse_broken_step(self.progress.loss_sum / max(1, self.progress.loss_count))
-        self.checkpointer.save(self.progress, self.seconds_trained(), self._measured)
-        self._saved_step = self.progress.step
+        self.progress.loss_sum = float(self.stepper.loss_sum)
+        try:
+            self.checkpointer.save(self.progress, self.measuring.seconds_trained(), self.measuring.measured)
+        except DiskFullError as error:
+            self._problem = str(error)
+            logger.warning("%s", error)
+        else:
+            self._saved_step = self.progress.step
         self.writer.report(stage="")
-
-    def _refuse_broken_step(self, loss: float) -> None:
-        what = f"the loss became {loss}" if not math.isfinite(loss) else "the gradient is not finite"
-        self.writer.add_metrics(
-            MetricsRow(step=self.progress.step, note=what, seconds=round(self.seconds_trained(), 3))
-        )
-        raise UserError(
-            f"Training stopped at step {self.progress.step}: {what}. That step was not applied, and the last "
-            "checkpoint is kept. Try a lower learning_rate, more warmup_steps or precision float32."
-        )
-
-    def seconds_trained(self) -> float:
-        """Over all sittings."""
-        return self.progress.seconds_trained + time.perf_counter() - self._clock.began
+        return self._saved_step == self.progress.step
 
     def _bank_time(self) -> None:
-        self.progress.seconds_trained = self.seconds_trained()
-        self._clock.began = time.perf_counter()
-
-    def _seconds_left(self) -> float | None:
-        done = self.progress.step - self._clock.first_step
-        if done <= 0:
-            return None
-        per_step = (time.perf_counter() - self._clock.began) / done
-        return per_step * (self.config.max_steps - self.progress.step)
-
-
-def memory_in_use(device: torch.device) -> int:
-    """Bytes: of the process on a CPU, the highest so far on a GPU."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return int(psutil.Process().memory_info().rss)
+        self.progress.seconds_trained = self.measuring.seconds_trained()
+        self.measuring.clock.began = time.perf_counter()

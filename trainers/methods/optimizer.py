@@ -3,7 +3,7 @@
 All parameters are made views into one tensor of matrices (decayed) and one of vectors (not decayed), gradients
 likewise. One update, one norm and one zeroing then touch the whole model: for small models the many little
 kernels of an ordinary optimizer cost more than the arithmetic.
-The one rule: a step whose loss or gradient is not finite is not applied, nor is any step after it.
+The one rule: a step whose loss or gradient is not finite is not applied, nor is any step after it until `mend`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class FlatAdamW:
         norm = self.clip(loss)
         self.apply(rate)
         if self.average is not None:
-            self.average.update()
+            self.average.update(self.broken)
         return norm
 
     def clip(self, loss: Tensor) -> Tensor:
@@ -123,6 +123,12 @@ class FlatAdamW:
             for group in self.groups():
                 group.gradient.mul_(factor)
         return norm
+
+    def mend(self, steps: int) -> None:
+        """Let steps be applied again after so many that were not."""
+        self.broken.zero_()
+        if self.average is not None:
+            self.average.forget(steps)
 
     def apply(self, rate: float) -> None:
         """Move the weights, unless a step was not finite."""

@@ -26,6 +26,7 @@ from engine.errors import UserError
 from engine.models.checkpoints import write_tensors
 from engine.records import Record
 from trainers.config import TrainingConfig
+from trainers.interventions import Intervention
 
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
@@ -42,7 +43,7 @@ _FREE = (
     "keep_checkpoints",
     "keep_every",
 )
-_ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads")
+_ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads", "on_bad_step", "on_full_disk")
 # Settings that runs made before them did not have: they count when they are not what such runs did.
 _LATER = (
     "test_share",
@@ -79,6 +80,7 @@ class TrainingState(Record):
     torch_version: str
     machine: str
     validations_without_gain: int = 0
+    interventions: tuple[Intervention, ...] = ()  # up to this step; the file of the run has later ones too
 
 
 def config_hash(config: TrainingConfig) -> str:
