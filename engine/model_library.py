@@ -59,7 +59,9 @@ def resolve(reference: str, on_progress: Progress | None = None, trust_remote_co
     if scheme == "hf" and rest:
         return hub.fetch(hub.parse_reference(reference), _told_by(on_progress), trust_remote_code)
     if scheme == "api" and rest:
-        raise UserError(f"{reference}: models behind a server are not supported yet; use a local model.")
+        raise UserError(
+            f"{reference[:200]}: a model behind a server can only be chatted with; name a model that is here."
+        )
     return _directory_of(reference)
 
 

@@ -23,7 +23,7 @@ from engine.errors import UserError
 from engine.paths import conversations_path
 from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
-from tui_chat.engines import EngineFactory, Engines, process_engines
+from tui_chat.engines import EngineFactory, Engines, app_engines
 from tui_chat.screens.chat import ChatScreen
 from tui_chat.text import visible
 
@@ -69,9 +69,7 @@ class TuiChatApp(App[None]):
         self.loaded = loaded
         self._run_name = run_name
         self.conversations = conversations or Conversations.at(conversations_path())
-        factory = (
-            process_engines(lambda: self.loaded.config.engine) if engine_factory is None else engine_factory
-        )
+        factory = app_engines(lambda: self.loaded.config) if engine_factory is None else engine_factory
         self.engines = Engines(factory, lambda reference: self.chat.engine_changed(reference))
         self.chat = ChatScreen(loaded.config, self.conversations, self.engines)
         self.add_mode("chat", lambda: self.chat)

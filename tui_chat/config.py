@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.errors import UserError
-from tui_chat import toml_text
+from tui_chat import provider_settings, toml_text
 from tui_chat.config_schema import (
+    FREE_SECTIONS,
     SECTIONS,
     AppConfig,
     Setting,
@@ -34,6 +35,7 @@ from tui_chat.config_schema import (
     problem_of,
     section_title,
     setting_of,
+    settings_of_providers,
     split_key,
     unknown_setting,
     value_of,
@@ -52,6 +54,7 @@ __all__ = [
     "section_title",
     "set_aside",
     "setting_of",
+    "settings_of_providers",
     "value_of",
     "variable_of",
 ]
@@ -119,6 +122,8 @@ def _built(layers: list[tuple[Origin, Mapping[str, Any]]]) -> AppConfig:
         for key, value in layer.items():
             section, name = split_key(key)
             sections.setdefault(section, {})[name] = value
+    if provider_settings.SECTION in sections:
+        sections[provider_settings.SECTION] = provider_settings.nested(sections[provider_settings.SECTION])
     return AppConfig.from_dict(sections, "settings")
 
 
@@ -135,7 +140,7 @@ def _checked(text: str, data: dict[str, Any], source: str) -> tuple[dict[str, An
     values: dict[str, Any] = {}
     problems: list[str] = []
     for place, section, name, value in _entries(data):
-        if section not in (*SECTIONS, "keys"):
+        if section not in (*SECTIONS, *FREE_SECTIONS):
             problem = unknown_setting(section)
         elif not name:
             problem = f"'{section}' is a section: write [{section}] and its settings below it."
@@ -147,16 +152,24 @@ def _checked(text: str, data: dict[str, Any], source: str) -> tuple[dict[str, An
             problems.append(f"{where}{f', [{section}]' if name else ''}: {problem}")
         else:
             values[f"{section}.{name}"] = value
-    return values, problems
+    return values, problems + _unfinished_providers(data, source)
+
+
+def _unfinished_providers(data: dict[str, Any], source: str) -> list[str]:
+    tables = data.get(provider_settings.SECTION)
+    names = [f"{provider}." for provider in tables] if isinstance(tables, dict) else []
+    names += [name for _, section, name, _ in _entries(data) if section == provider_settings.SECTION]
+    wanting = provider_settings.problems_of_wholes(names)
+    return [f"{source}, [{provider_settings.SECTION}.{printable(name)}]: {wanting[name]}" for name in wanting]
 
 
 def _entries(data: dict[str, Any]) -> list[tuple[tuple[str, ...], str, str, Any]]:
     """(where it stands, section, name, value) of everything in the file."""
     entries: list[tuple[tuple[str, ...], str, str, Any]] = []
     for section, content in data.items():
-        if not isinstance(content, dict) or section not in (*SECTIONS, "keys"):
+        if not isinstance(content, dict) or section not in (*SECTIONS, *FREE_SECTIONS):
             entries.append(((section,), section, "", content))
-        elif section == "keys":
+        elif section in FREE_SECTIONS:
             entries += [
                 ((section, *place), section, ".".join(place), value) for place, value in _leaves(content)
             ]
@@ -193,6 +206,12 @@ def _environment_values(environment: Mapping[str, str]) -> tuple[dict[str, Any],
     problems: list[str] = []
     for variable, text in environment.items():
         key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
+        if key.startswith(f"{provider_settings.SECTION}."):
+            problems.append(
+                f"environment variable {printable(variable)}: providers are taken from the settings file only, "
+                "so that no variable can send a key elsewhere."
+            )
+            continue
         try:
             values[key] = parse_value(key, text)
         except UserError as error:
@@ -224,7 +243,8 @@ def save_setting(path: Path, key: str, value: Any) -> None:
     written = {
         (section, name): place for place, section, name, _ in _entries(toml_text.parse(text, str(path)))
     }
-    place = written.get((section, name), (section, name))
+    new_place = (section, *name.split(".")) if section == provider_settings.SECTION else (section, name)
+    place = written.get((section, name), new_place)
     changed = toml_text.with_value(text, place, _plain(value), str(path))
     _, problems = _checked(changed, toml_text.parse(changed, str(path)), str(path))
     if problems:

@@ -18,8 +18,9 @@ from msgspec import Meta
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.records import Record, between, explanation_of, limits_of, word, words_of
+from engine.remote.provider import ProviderSettings
 from engine.wire import Backend, Device, Precision
-from tui_chat import toml_text
+from tui_chat import provider_settings, toml_text
 
 KEY_PATTERN = re.compile(r"[a-z0-9_]+(\+[a-z0-9_]+)*")
 Theme = Literal[
@@ -56,7 +57,8 @@ class ChatSection(Record):
     """What a new conversation starts with."""
 
     model: Annotated[
-        str, word("The model of a new chat: builtin, a folder, run:NAME, run:NAME@best or hf:OWNER/NAME.")
+        str,
+        word("The model of a new chat: builtin, a folder, run:NAME, hf:OWNER/NAME or api:PROVIDER/MODEL."),
     ] = "builtin"
     system_prompt: Annotated[str, lines("What every new chat is told first; empty = nothing.")] = ""
 
@@ -92,13 +94,17 @@ class TrainingSection(Record):
 
 
 class AppConfig(Record):
-    """The settings file: one section per field. `keys` maps the id of a key binding to the key(s) wanted."""
+    """The settings file: one section per field.
+
+    `providers` are servers by name; `keys` maps the id of a key binding to the key(s) wanted.
+    """
 
     chat: ChatSection = ChatSection()
     generation: GenerationSettings = GenerationSettings()
     engine: EngineSection = EngineSection()
     training: TrainingSection = TrainingSection()
     ui: UiSection = UiSection()
+    providers: dict[str, ProviderSettings] = {}  # noqa: RUF012 - a struct copies it
     keys: dict[str, str] = {}  # noqa: RUF012 - a struct copies it
 
 
@@ -109,12 +115,15 @@ SECTIONS: dict[str, type[Record]] = {
     "training": TrainingSection,
     "ui": UiSection,
 }
+FREE_SECTIONS = (provider_settings.SECTION, "keys")  # whose settings have names of the user's own
 
 
 def section_title(section: str) -> str:
     """What a section is about: the first sentence of its class."""
     if section == "keys":
         return "Which key does what; several keys are separated by commas"
+    if section == provider_settings.SECTION:
+        return provider_settings.TITLE
     return (SECTIONS[section].__doc__ or section).partition(".")[0]
 
 
@@ -163,26 +172,32 @@ def _digits(number: float) -> str:
 
 
 def all_settings() -> list[Setting]:
-    """Every setting but the keys, in the order of the file."""
+    """Every setting but the providers' and the keys, in the order of the file."""
     return [setting_of(section, name) for section, cls in SECTIONS.items() for name in cls.__struct_fields__]
+
+
+def settings_of_providers(config: AppConfig) -> list[Setting]:
+    """Every setting of every provider there is."""
+    names = [f"{provider}.{field}" for provider in config.providers for field in provider_settings.FIELDS]
+    return [setting_of(provider_settings.SECTION, name) for name in names]
 
 
 def setting_of(section: str, name: str) -> Setting:
     """What is known about one setting."""
-    cls = SECTIONS[section]
-    hint = typing.get_type_hints(cls)[name]
+    cls, field = provider_settings.record_and_field(SECTIONS, section, name)
+    hint = typing.get_type_hints(cls)[field]
     options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
-    text = "lines" if _has_lines(cls, name) else "text"
+    text = "lines" if _has_lines(cls, field) else "text"
     kinds = {bool: "switch", int: "whole number", float: "number", str: text}
-    words = words_of(cls, name)
+    words = words_of(cls, field)
     return Setting(
         section,
         name,
         kind=typing.cast(Any, "choice" if words else kinds.get(options[0], "texts")),
-        default=getattr(cls(), name),
-        explanation=explanation_of(cls, name) or _EXPLANATIONS.get(f"{section}.{name}", ""),
+        default=getattr(cls(), field),
+        explanation=explanation_of(cls, field) or _EXPLANATIONS.get(f"{section}.{field}", ""),
         words=words,
-        limits=limits_of(cls, name),
+        limits=limits_of(cls, field),
         may_be_none=type(None) in options,
     )
 
@@ -202,6 +217,8 @@ def value_of(config: AppConfig, key: str) -> Any:
         UserError: when there is no such setting.
     """
     section, name = split_key(key)
+    if section == provider_settings.SECTION:
+        return provider_settings.value_in(config.providers, name)
     return config.keys.get(name) if section == "keys" else getattr(getattr(config, section), name)
 
 
@@ -212,6 +229,8 @@ def parse_value(key: str, text: str) -> Any:
         UserError: when the text is not a value for it.
     """
     section, name = split_key(key)
+    if section == provider_settings.SECTION and "." not in name:
+        raise UserError(f"{key} is a provider. Set its parts, such as {key}.base_url; `none` takes it out.")
     value = text if section == "keys" else _converted(setting_of(section, name), text)
     if problem := problem_of(section, name, value):
         raise UserError(f"{key}: {problem}")
@@ -247,6 +266,10 @@ def split_key(key: str) -> tuple[str, str]:
     section, _, name = key.partition(".")
     if section == "keys" and name:
         return section, name
+    if section == provider_settings.SECTION and name:
+        if problem := provider_settings.problem_of_name(name):
+            raise UserError(f"{printable(key)}: {problem}")
+        return section, name
     if section not in SECTIONS or name not in SECTIONS[section].__struct_fields__:
         raise UserError(unknown_setting(key))
     return section, name
@@ -256,8 +279,9 @@ def unknown_setting(key: str) -> str:
     """There is no such setting; the likeliest one meant."""
     known = [f"{section}.{name}" for section, cls in SECTIONS.items() for name in cls.__struct_fields__]
     by_name = [candidate for candidate in known if candidate.partition(".")[2] == key.rpartition(".")[2]]
-    close = by_name[:1] or difflib.get_close_matches(key, [*known, *SECTIONS, "keys"], n=1)
-    hint = f"Did you mean '{close[0]}'?" if close else f"Sections: {', '.join([*SECTIONS, 'keys'])}."
+    close = by_name[:1] or difflib.get_close_matches(key, [*known, *SECTIONS, *FREE_SECTIONS], n=1)
+    sections = ", ".join([*SECTIONS, *FREE_SECTIONS])
+    hint = f"Did you mean '{close[0]}'?" if close else f"Sections: {sections}."
     return f"there is no setting '{printable(key)}'. {hint}"
 
 
@@ -274,6 +298,8 @@ def problem_of(section: str, name: str, value: object) -> str:
         return (
             "" if is_key else f"'{printable(name)}' must be a key such as \"ctrl+s\", or several with commas."
         )
+    if section == provider_settings.SECTION:
+        return _problem_of_provider(name, value)
     if name not in SECTIONS[section].__struct_fields__:
         return unknown_setting(f"{section}.{name}")
     if value is None and setting_of(section, name).may_be_none:
@@ -286,3 +312,12 @@ def problem_of(section: str, name: str, value: object) -> str:
         hint = f"did you mean '{close[0]}'? " if close else ""  # first: the words may be many
         return f"{hint}{name} must be {setting.allowed}."
     return ""
+
+
+def _problem_of_provider(name: str, value: object) -> str:
+    if problem := provider_settings.problem_of_name(name):
+        return problem
+    if "." not in name:
+        return f"'{name}' is a provider: write [providers.{name}] and its settings below it."
+    allowed = f"{name.partition('.')[2]} must be {setting_of(provider_settings.SECTION, name).allowed}."
+    return provider_settings.problem_of_value(name, value, allowed)

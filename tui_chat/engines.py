@@ -1,7 +1,8 @@
 """One engine per model reference, shared by all panes that chat with it.
 
-The app's only door to models. Tests and the rest of the app see engines as `AppEngine`; the real one is a
-`ProcessEngine`. The one rule: an engine that no pane uses any more is closed, and all are closed at the end.
+The app's only door to models. Tests and the rest of the app see engines as `AppEngine`; the real ones are a
+`ProcessEngine` for a model of this machine and a `RemoteEngine` for one behind a server.
+The one rule: an engine that no pane uses any more is closed, and all are closed at the end.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.chat import ChatMessage
+from engine.errors import UserError
 from engine.generation import GenerationEvent, GenerationSettings
+from engine.remote.provider import is_remote
 from engine.wire import Load, LoadedModel, Loading
 
 if TYPE_CHECKING:
-    from tui_chat.config_schema import EngineSection
+    from tui_chat.config_schema import AppConfig, EngineSection
 
 OnProgress = Callable[[Loading], None]
 
@@ -66,6 +69,11 @@ class Engines:
         """How far loading is, as last told; None before the first word."""
         return self._loading.get(reference)
 
+    def waits_for(self, reference: str) -> str:
+        """What a model behind a server waits for, in its own words; empty when nothing is to be told."""
+        loading = self._loading.get(reference)
+        return loading.stage if loading and is_remote(reference) else ""
+
     async def keep_only(self, references: Collection[str]) -> None:
         """Close every engine but those of `references`."""
         unused = [reference for reference in self._engines if reference not in references]
@@ -77,6 +85,45 @@ class Engines:
     async def close_all(self) -> None:
         """Close every engine."""
         await self.keep_only(())
+
+
+def app_engines(config: Callable[[], AppConfig]) -> EngineFactory:
+    """A factory of every kind of engine, as the settings say when one is made."""
+    local = process_engines(lambda: config().engine)
+
+    def make(reference: str, on_progress: OnProgress) -> AppEngine:
+        if not is_remote(reference):
+            return local(reference, on_progress)
+        from engine.remote.remote_engine import remote_engine  # here: only who has servers needs it
+
+        try:
+            return remote_engine(reference, config().providers, on_progress)
+        except UserError as error:
+            return ImpossibleEngine(error)
+
+    return make
+
+
+class ImpossibleEngine:
+    """Stands for a model that the settings cannot reach; says so when it is asked."""
+
+    model: LoadedModel | None = None
+    state: Literal["stopped"] = "stopped"
+
+    def __init__(self, reason: UserError) -> None:
+        self._reason = str(reason)
+
+    async def load(self) -> LoadedModel:
+        raise UserError(self._reason)
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], settings: GenerationSettings, reference: str = ""
+    ) -> AsyncIterator[GenerationEvent]:
+        await self.load()
+        yield  # type: ignore[misc]  # never reached; makes this a generator
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 def process_engines(settings: Callable[[], EngineSection]) -> EngineFactory:

@@ -115,7 +115,7 @@ def test_a_name_is_a_model_of_the_models_folder_and_a_path_is_itself(tiny_model:
     [
         ("", "No model is named"),
         ("nothing-here", "There is no model 'nothing-here'"),
-        ("api:openai/gpt", "not supported yet"),
+        ("api:openai/gpt", "can only be chatted with"),
         ("hf:only-a-name", "hf:OWNER/NAME"),
     ],
 )

@@ -3,6 +3,7 @@
     "poet"        the models with that word
     "run:poet@"   the checkpoints of that run; the Right key types this
 
+Below the models of this machine stand those of the servers in the settings, as they answer.
 The one rule: what is listed follows from the text in the box alone.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 from textual import on, work
@@ -23,6 +24,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.model_library import ModelEntry, list_checkpoints, list_models, run_of
+from tui_chat.server_models import Offer, first_offers, offers
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.dialog_keys import DialogKeys
 
@@ -32,6 +34,7 @@ _KEYS = (
     ("models.checkpoints", "checkpoints of a run"),
     ("models.cancel", "cancels"),
 )
+_PLACEHOLDER = "Filter, or type a folder, run:NAME, hf:OWNER/NAME or api:SERVER/MODEL"
 _PATH_MARKS = ("hf:", "run:", "/", "~", ".", "api:")
 
 
@@ -50,12 +53,16 @@ class ModelPicker(ModalScreen[str | None]):
         super().__init__()
         self._current = current
         self._entries: list[ModelEntry] = []
-        self._references: list[str] = []  # of the options, in order
+        self._offers: dict[str, Offer] = {}  # of servers, by provider
+        self._references: list[str] = []  # of the options, in order; "" for a row that only tells
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static("Choose a model", classes="dialog-title", markup=False)
-            yield Input(placeholder="Filter, or type a folder, run:NAME or hf:OWNER/NAME", compact=True)
+            yield Input(
+                placeholder="Filter, or type a folder, run:NAME, hf:OWNER/NAME or api:PROVIDER/MODEL",
+                compact=True,
+            )
             options = OptionList(markup=False, compact=True)
             options.can_focus = False  # the keys stay in the box; Up and Down are passed on
             yield options
@@ -64,34 +71,66 @@ class ModelPicker(ModalScreen[str | None]):
     def on_mount(self) -> None:
         self._show()
         self._read()
+        self._ask_servers()
 
-    @work(exclusive=True)
+    @work(group="local")
     async def _read(self) -> None:
         self._entries = await asyncio.to_thread(list_models)
         self._show()
+
+    @work(group="servers")
+    async def _ask_servers(self) -> None:
+        loaded: Any = getattr(self.app, "loaded", None)
+        providers = loaded.config.providers if loaded else {}
+        self._offers = {offer.provider: offer for offer in first_offers(providers)}
+        self._show_again()
+        async for offer in offers(providers):
+            self._offers[offer.provider] = offer
+            self._show_again()
+
+    def _show_again(self) -> None:
+        """More is known: show it, and stay where the person is."""
+        listed = self.query_one(OptionList)
+        before = self._reference_at(listed.highlighted)
+        self._show()
+        if before in self._references:
+            listed.highlighted = self._references.index(before)
 
     @on(Input.Changed)
     def _show(self) -> None:
         query = self.query_one(Input).value.strip()
         run = run_of(query) if "@" in query else None
         found = [entry for entry in _checkpoints(run) if query in entry.reference] if run else []
-        if not found:
-            words = query.lower().split()
-            found = [entry for entry in self._entries if all(word in _searched(entry) for word in words)]
-        self._references = [entry.reference for entry in found]
-        options = [Option(_row(entry, entry.reference == self._current)) for entry in found]
-        if query.startswith(_PATH_MARKS) and not query.endswith("@") and query not in self._references:
-            options.append(Option(Content.assemble("Use ", plain(query).stylize("bold"))))
-            self._references.append(query)
-        if not options:
-            options.append(Option("No model matches. A path or hf:OWNER/NAME works too.", disabled=True))
+        found = found or [entry for entry in self._entries if _matches(entry, query)]
+        rows = [(entry.reference, Option(_row(entry, entry.reference == self._current))) for entry in found]
+        rows += self._server_rows(query)
+        if query.startswith(_PATH_MARKS) and not query.endswith("@") and query not in dict(rows):
+            rows.append((query, Option(Content.assemble("Use ", plain(query).stylize("bold")))))
+        if not rows:
+            rows.append(("", Option("No model matches. A path or hf:OWNER/NAME works too.", disabled=True)))
         listed = self.query_one(OptionList)
         listed.clear_options()
-        listed.add_options(options)
+        listed.add_options([option for _, option in rows])
+        self._references = [reference for reference, _ in rows]
         here = self._current in self._references and (not query or query.endswith("@"))
-        listed.highlighted = (
-            self._references.index(self._current) if here else 0 if self._references else None
-        )
+        wanted = [self._current] if here else [reference for reference in self._references if reference]
+        listed.highlighted = self._references.index(wanted[0]) if wanted else None
+
+    def _server_rows(self, query: str) -> list[tuple[str, Option]]:
+        """The models of servers that match, under a heading; and what servers say instead of a list."""
+        rows = []
+        for offer in self._offers.values():
+            shown = [entry for entry in offer.entries if _matches(entry, query)]
+            rows += [
+                (entry.reference, Option(_row(entry, entry.reference == self._current))) for entry in shown
+            ]
+            if not shown and query.lower() in f"api:{offer.provider}".lower():
+                rows.append(("", Option(_word_of(offer), disabled=True)))
+        heading = ("", Option(Content.styled("Servers", "$text-muted bold"), disabled=True))
+        return [heading, *rows] if rows else []
+
+    def _reference_at(self, place: int | None) -> str:
+        return self._references[place] if place is not None and place < len(self._references) else ""
 
     def action_move(self, by: int) -> None:
         listed = self.query_one(OptionList)
@@ -102,8 +141,7 @@ class ModelPicker(ModalScreen[str | None]):
         self.query_one(Input).call_later(self._show_checkpoints)
 
     def _show_checkpoints(self) -> None:
-        place = self.query_one(OptionList).highlighted
-        if place is not None and place < len(self._references) and (run := run_of(self._references[place])):
+        if run := run_of(self._reference_at(self.query_one(OptionList).highlighted)):
             self._type(f"run:{run}@")
 
     def action_hide_checkpoints(self) -> None:
@@ -132,8 +170,8 @@ class ModelPicker(ModalScreen[str | None]):
         self._choose(event.option_index)
 
     def _choose(self, place: int | None) -> None:
-        if place is not None and place < len(self._references):
-            self.dismiss(self._references[place])
+        if reference := self._reference_at(place):
+            self.dismiss(reference)
 
 
 def _checkpoints(run: str) -> list[ModelEntry]:
@@ -155,6 +193,16 @@ def _checkpoints(run: str) -> list[ModelEntry]:
 
 def _renamed(entry: ModelEntry, reference: str, name: str) -> ModelEntry:
     return replace(entry, reference=reference, card=replace(entry.card, name=name))
+
+
+def _word_of(offer: Offer) -> Content:
+    """Why a server has no models in the list."""
+    word = "asking…" if offer.is_asked else one_line(offer.problem, 300) or "lists no models"
+    return Content.assemble("  ", plain(offer.provider).stylize("bold"), plain(f"  {word}").stylize("dim"))
+
+
+def _matches(entry: ModelEntry, query: str) -> bool:
+    return all(word in _searched(entry) for word in query.lower().split())
 
 
 def _searched(entry: ModelEntry) -> str:

@@ -123,7 +123,8 @@ class ChatPane(Vertical):
             return "cannot be loaded" if self._load_error else ""
         step = f"step {engine.model.step:,}" if engine.model.step is not None else ""
         context = f"context {engine.model.context_length:,}" if engine.model.context_length else ""
-        return "  ·  ".join(part for part in (step, engine.model.device, context) if part)
+        notes = engine.model.warnings if engine.model.backend == "api" else ()
+        return "  ·  ".join(part for part in (step, engine.model.device, context, *notes) if part)
 
     # ---- the conversation
 
@@ -254,7 +255,8 @@ class ChatPane(Vertical):
             return
         state = self._engines.engine_for(self.settings.model).state
         self.refresh_title()
-        view.tell({"loading": "waiting for the model to load", "stopped": "starting"}.get(state, "thinking…"))
+        words = {"loading": "waiting for the model to load", "stopped": "starting"}.get(state, "thinking…")
+        view.tell(self._engines.waits_for(self.settings.model) or words)
 
     # ---- actions
 
