@@ -21,6 +21,7 @@ from engine.errors import UserError
 from engine.paths import runs_path
 from tui_chat.commands_data import add_data_command
 from tui_chat.commands_plot import add_plot_options, plot_runs
+from tui_chat.commands_preflight import refuse_what_cannot_fit, show_preflight
 
 if TYPE_CHECKING:  # reading the help should not load what starts a run
     from trainers.config import TrainingConfig
@@ -63,6 +64,14 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     train.add_argument(
         "--foreground", action="store_true", help="stay and show progress; Ctrl+C saves and stops"
     )
+    train.add_argument(
+        "--preflight",
+        action="store_true",
+        help="only look: memory, epochs and time, measured with ten steps; exit code 1 when it does not fit",
+    )
+    train.add_argument(
+        "--force", action="store_true", help="start also what does not fit into the memory that is free"
+    )
     train.add_argument("--json", action="store_true", help="print name, directory and pid as JSON")
     train.set_defaults(run=_run_train)
 
@@ -95,7 +104,10 @@ def _run_train(options: argparse.Namespace) -> int:
         if changes or options.name:
             raise UserError("What shall be trained? tui-chat train RECIPE, CONFIG.toml or DATA.")
         return _list_recipes()
-    return train(options.what, changes, options.name, options.foreground, options.json)
+    config = with_settings(config_for(options.what), changes)
+    if options.preflight:
+        return show_preflight(config, options.json)
+    return train(config, options.name, options.foreground, options.json, options.force)
 
 
 def _run_runs(options: argparse.Namespace) -> int:
@@ -109,15 +121,20 @@ def _run_runs(options: argparse.Namespace) -> int:
     return steer_run(options.action, options.names[0], options.json, options.max_steps, **how)
 
 
-def train(what: str, changes: list[str], name: str | None, foreground: bool, as_json: bool) -> int:
-    """Start a run from a recipe, a configuration file or bare data.
+def train(
+    config: TrainingConfig, name: str | None, foreground: bool, as_json: bool, is_forced: bool = False
+) -> int:
+    """Start a run, unless it cannot fit into memory.
 
     Raises:
-        UserError: when the settings or the data do not allow it; nothing is started then.
+        UserError: when the settings, the data or the machine do not allow it; nothing is started then.
     """
-    from trainers.launcher import start_run
+    from trainers.launcher import check_data, start_run, with_absolute_paths
 
-    run = start_run(with_settings(config_for(what), changes), runs_path(), name)
+    config = with_absolute_paths(config)
+    check_data(config)
+    refuse_what_cannot_fit(config, is_forced)
+    run = start_run(config, runs_path(), name)
     status = _wait_for_process(run)
     if as_json:
         _print_json({"name": run.name, "directory": str(run.path), "pid": status.pid})
