@@ -99,7 +99,6 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
     wishes.listen_to_signals()
     from trainers.methods.assembly import assemble, make_optimizer
     from trainers.methods.checkpointing import find_checkpoint, restore
-    from trainers.methods.first_look import look_before_first_step
     from trainers.methods.loops import training_loop
 
     def progress(stage: str) -> None:
@@ -109,8 +108,6 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
 
     checkpoint = find_checkpoint(run)
     parts = assemble(config, run.path / "tokens", checkpoint, progress)
-    if checkpoint is None:
-        look_before_first_step(parts, writer, progress)
     optimizer = make_optimizer(parts)
     loop = training_loop(parts, optimizer, writer, wishes)
     if checkpoint is not None:
