@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -26,7 +26,9 @@ from engine.wire import LoadedModel
 from tui_chat.chat_settings import ChatSettings, restored, with_seed
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
+from tui_chat.reply_tokens import Fork, ReplyTokens, TokenLog
 from tui_chat.text import one_line
+from tui_chat.token_engine import token_engine
 
 SAVE_EVERY_SECONDS = 1.0
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class ChatSession:
         self.chunks = 0  # pieces of the reply under way
         self._began = 0.0  # when its first piece came
         self._generation = settings.generation  # of the reply under way
+        self._fork: Fork | None = None  # where the reply under way begins, if with another one's tokens
 
     # ---- which conversation
 
@@ -111,15 +114,20 @@ class ChatSession:
         self.messages.append(message)
         return message
 
-    async def begin_reply(self, model_name: str, seed: int | None = None) -> StoredMessage:
+    async def begin_reply(
+        self, model_name: str, seed: int | None = None, fork: Fork | None = None
+    ) -> StoredMessage:
         """An empty turn of the model, saved, for `reply` to fill; `seed` goes before that of the settings.
+
+        A `fork` brings its own settings, and the tokens that the reply begins with.
 
         Raises:
             UserError: when it cannot be saved.
         """
         assert self.conversation is not None
         self.chunks = 0
-        self._generation = with_seed(self.settings.generation, seed)
+        self._fork = fork
+        self._generation = fork.generation if fork else with_seed(self.settings.generation, seed)
         message = StoredMessage(
             0,
             self.conversation.id,
@@ -129,6 +137,8 @@ class ChatSession:
             model_name=model_name,
             settings=self._generation.to_json().decode(),
             status="streaming",
+            step=fork.step if fork else None,
+            val_loss=fork.val_loss if fork else None,
         )
         message = await asyncio.to_thread(self._conversations.add, message)
         self.messages.append(message)
@@ -143,13 +153,16 @@ class ChatSession:
         ending = replace(begun, status="stopped")  # unless it ends in another way
         said_by: LoadedModel | None = None  # known once something is said
         pieces: list[str] = []
+        log = TokenLog()
         saving = asyncio.create_task(self._save_now_and_then(begun, pieces))
         try:
             # Engines are async generators; closing one early is what cancels a reply.
-            stream = cast(AsyncGenerator[GenerationEvent, None], engine.stream(messages, self._generation))
+            stream = cast(AsyncGenerator[GenerationEvent, None], self._stream(engine, messages))
             async with aclosing(stream) as events:
                 async for event in events:
-                    said_by = said_by or engine.model
+                    if not (self._fork and self._fork.reference):  # else other weights say it
+                        said_by = said_by or engine.model
+                    log.take(event)
                     if isinstance(event, GenerationDone):
                         ending = _completed(begun, event)
                     else:
@@ -160,12 +173,22 @@ class ChatSession:
             ending = replace(begun, status="error", error=str(error))
         finally:
             saving.cancel()
-            self._end(_signed(ending, said_by), "".join(pieces))
+            self._end(_signed(ending, said_by), "".join(pieces), log.tokens)
+
+    def _stream(self, engine: AppEngine, messages: list[ChatMessage]) -> AsyncIterator[GenerationEvent]:
+        if self._fork is None:
+            return engine.stream(messages, self._generation)
+        fork = self._fork
+        return token_engine(engine).stream(messages, self._generation, fork.reference, prefix=fork.prefix)
 
     def end_unbegun(self) -> None:
         """Close a reply that was stopped before `reply` began, if there is one."""
         if self.messages and self.messages[-1].status == "streaming":
             self._end(replace(self.messages[-1], status="stopped"), "")
+
+    def asked_before(self, message: int) -> list[ChatMessage]:
+        """What the model was given for the reply with this id, as far as the conversation still knows."""
+        return self._asked([said for said in self.messages if said.id < message])
 
     def regenerated(self) -> list[StoredMessage]:
         """The turns that a new reply to the last question replaces; empty when there is no question."""
@@ -224,12 +247,14 @@ class ChatSession:
             with contextlib.suppress(UserError):  # the save at the end tells
                 await asyncio.to_thread(self._conversations.save_growing, begun.id, "".join(pieces))
 
-    def _end(self, ending: StoredMessage, text: str) -> None:
+    def _end(self, ending: StoredMessage, text: str, said: ReplyTokens | None = None) -> None:
         tokens = ending.completion_tokens if ending.completion_tokens is not None else self.chunks
         ending = replace(ending, content=text, completion_tokens=tokens)
         try:
             # Not in a thread: this must also be done while the app is closing. It takes a millisecond.
             self._conversations.update(ending)
+            if said is not None:
+                self._conversations.keep_tokens(ending.id, said)
         except UserError as error:
             ending = replace(ending, error=str(error))
         self.messages[-1] = ending

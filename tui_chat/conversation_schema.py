@@ -46,7 +46,12 @@ _VERSION_1 = (
 )
 _VERSION_2 = ("ALTER TABLE messages ADD COLUMN val_loss REAL",)
 _VERSION_3 = ("ALTER TABLE messages ADD COLUMN dropped_tokens INTEGER NOT NULL DEFAULT 0",)
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)  # MIGRATIONS[n] leads from version n to n + 1
+_VERSION_4 = (  # apart from the messages: read only when a reply is looked at token by token
+    """CREATE TABLE reply_tokens (
+        message INTEGER PRIMARY KEY REFERENCES messages(id) ON DELETE CASCADE,
+        ids TEXT NOT NULL, seconds TEXT NOT NULL)""",
+)
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)  # MIGRATIONS[n] leads from version n to n + 1
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, str]:

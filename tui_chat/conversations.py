@@ -3,6 +3,7 @@
     conversations   id title model settings created updated deleted
     messages        id conversation role content model ... status created
     messages_fts    the words of all messages, kept by triggers
+    reply_tokens    message ids seconds: of replies whose engine told of tokens
 
 A user's turn is saved at once; a reply is saved while it grows and once more when it ends, however it ends.
 Calls may wait for a slow disk or for another tui-chat, so the app makes them through `asyncio.to_thread`.
@@ -23,6 +24,7 @@ from typing import Any, Literal
 from engine.chat import Role
 from engine.errors import UserError
 from tui_chat import conversation_schema
+from tui_chat.reply_tokens import ReplyTokens
 
 Status = Literal["complete", "streaming", "stopped", "error"]
 KEEP_DELETED_SECONDS = 7 * 24 * 3600
@@ -134,7 +136,7 @@ class Conversations:
         with self._writing() as execute:
             cursor = execute(
                 "INSERT INTO conversations (title, model, settings, created, updated) VALUES (?, ?, ?, ?, ?)",
-                (_storable(title), _storable(model), settings, now, now),
+                (storable(title), storable(model), settings, now, now),
             )
         return Conversation(cursor.lastrowid or 0, title, model, settings, now, now)
 
@@ -167,12 +169,12 @@ class Conversations:
 
     def rename(self, conversation: int, title: str) -> None:
         """Give a conversation another title."""
-        self._change("UPDATE conversations SET title = ? WHERE id = ?", _storable(title), conversation)
+        self._change("UPDATE conversations SET title = ? WHERE id = ?", storable(title), conversation)
 
     def choose(self, conversation: int, model: str, settings: str) -> None:
         """Remember with which model and settings a conversation goes on."""
         statement = "UPDATE conversations SET model = ?, settings = ? WHERE id = ?"
-        self._change(statement, _storable(model), settings, conversation)
+        self._change(statement, storable(model), settings, conversation)
 
     def delete(self, conversation: int) -> None:
         """Hide a conversation; `restore` brings it back for a week."""
@@ -219,13 +221,42 @@ class Conversations:
         """Save what has been said of a reply so far; does nothing once the reply has ended."""
         self._change(
             "UPDATE messages SET content = ? WHERE id = ? AND status = 'streaming'",
-            _storable(content),
+            storable(content),
             message,
         )
 
     def remove_message(self, message: int) -> None:
         """Take a message out of its conversation, for good."""
         self._change("DELETE FROM messages WHERE id = ?", message)
+
+    def keep_tokens(self, message: int, tokens: ReplyTokens) -> None:
+        """Save the tokens of a reply."""
+        self._change("INSERT OR REPLACE INTO reply_tokens VALUES (?, ?, ?)", message, *tokens.as_texts())
+
+    def tokens_of(self, message: int) -> ReplyTokens | None:
+        """The tokens of a reply; None when nobody kept them."""
+        rows = self._read("SELECT ids, seconds FROM reply_tokens WHERE message = :id", {"id": message})
+        return ReplyTokens.from_texts(*rows[0]) if rows else None
+
+    def copy_before(self, message: int, title: str, model: str, settings: str) -> Conversation:
+        """A new conversation with all that was said before a message; the old one stays as it is."""
+        columns, now = ", ".join(_SAVED_FIELDS), time.time()
+        old = "SELECT id FROM messages WHERE id < ? AND conversation = (SELECT conversation FROM messages WHERE id = ?)"
+        with self._writing() as execute:
+            new = execute(
+                "INSERT INTO conversations (title, model, settings, created, updated) VALUES (?, ?, ?, ?, ?)",
+                (storable(title), storable(model), settings, now, now),
+            ).lastrowid
+            for (said,) in execute(f"{old} ORDER BY id", (message, message)).fetchall():
+                copied = execute(
+                    f"INSERT INTO messages (conversation, {columns}) SELECT ?, {columns} FROM messages WHERE id = ?",
+                    (new, said),
+                ).lastrowid
+                execute(
+                    "INSERT INTO reply_tokens SELECT ?, ids, seconds FROM reply_tokens WHERE message = ?",
+                    (copied, said),
+                )
+        return Conversation(new or 0, title, model, settings, now, now)
 
     def prompts(self, limit: int = 200) -> list[str]:
         """What the user sent last, oldest first, each text once: the history of the prompt."""
@@ -271,15 +302,15 @@ def _told_to_a_person() -> Iterator[None]:
 
 def fts_terms(query: str) -> str:
     """An FTS5 query that means all words of `query`; every character is searched for, none is syntax."""
-    words = _storable(query).replace("\0", " ").replace('"', " ").split()
+    words = storable(query).replace("\0", " ").replace('"', " ").split()
     return " ".join(f'"{word}"*' for word in words if any(character.isalnum() for character in word))
 
 
 def _values(message: StoredMessage) -> tuple[Any, ...]:
     values = (getattr(message, name) for name in _SAVED_FIELDS)
-    return tuple(_storable(value) if isinstance(value, str) else value for value in values)
+    return tuple(storable(value) if isinstance(value, str) else value for value in values)
 
 
-def _storable(text: str) -> str:
-    """`text` without lone surrogates, which SQLite refuses."""
+def storable(text: str) -> str:
+    """`text` without lone surrogates, which SQLite and JSON refuse."""
     return text.encode("utf-8", "replace").decode()

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UserError
+from tui_chat import conversation_schema
 from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.reply_tokens import ReplyTokens
 
 
 def open_file(path: Path) -> Conversations:
@@ -167,7 +169,9 @@ def test_a_locked_or_full_disk_is_told_in_a_sentence() -> None:
 _TWO_AT_ONCE = """
 import sys
 from pathlib import Path
+from tui_chat import conversation_schema
 from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.reply_tokens import ReplyTokens
 conversations = Conversations.open(Path(sys.argv[1]))
 talk = conversations.create(sys.argv[2], "builtin")
 for number in range(20):
@@ -212,3 +216,47 @@ def test_a_damaged_file_that_cannot_be_set_aside_is_left_alone_and_told(
     assert "cannot be set aside" in conversations.notice
     assert file.read_bytes() == b"rubbish" * 200
     conversations.close()
+
+
+def test_the_tokens_of_a_reply_are_kept_and_go_with_it() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("x", "builtin")
+    reply = conversations.add(StoredMessage(0, talk.id, "assistant", "Hi!"))
+    assert conversations.tokens_of(reply.id) is None
+    conversations.keep_tokens(reply.id, ReplyTokens((5, 7, 50256), (0.25, 0.125)))
+    assert conversations.tokens_of(reply.id) == ReplyTokens((5, 7, 50256), (0.25, 0.125))
+    conversations.remove_message(reply.id)
+    assert conversations.tokens_of(reply.id) is None
+
+
+def test_a_file_of_before_tokens_were_kept_opens_with_all_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    with sqlite3.connect(file) as old:
+        for steps in conversation_schema.MIGRATIONS[:3]:
+            for statement in steps:
+                old.execute(statement)
+        old.execute("PRAGMA user_version = 3")
+    old.close()
+    conversations = Conversations.open(file)
+    talk = conversations.create("x", "builtin")
+    reply = conversations.add(StoredMessage(0, talk.id, "assistant", "Hi!"))
+    assert conversations.tokens_of(reply.id) is None
+    assert (tmp_path / "conversations.db.version-3").exists()
+    conversations.close()
+
+
+def test_a_copy_up_to_a_message_leaves_the_original_as_it_is() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("x", "builtin")
+    words = ["one", "two", "three", "four"]
+    said = [
+        conversations.add(StoredMessage(0, talk.id, "assistant" if n % 2 else "user", word, seed=n))
+        for n, word in enumerate(words)
+    ]
+    conversations.keep_tokens(said[1].id, ReplyTokens((1,), (0.5,)))
+    copy = conversations.copy_before(said[3].id, "Fork of x", "builtin", "{}")
+    copied = conversations.messages(copy.id)
+    assert [(m.role, m.content, m.seed) for m in copied] == [(m.role, m.content, m.seed) for m in said[:3]]
+    assert conversations.tokens_of(copied[1].id) == ReplyTokens((1,), (0.5,))
+    assert [m.content for m in conversations.messages(talk.id)] == words
+    assert {found.title for found in conversations.search("two")} == {"x", "Fork of x"}
