@@ -328,9 +328,12 @@ class _Lens:
             )
 
     def _warnings(self) -> Iterator[str]:
-        context = f"context_length {self._config.context_length:,}"
+        context, longest = f"context_length {self._config.context_length:,}", self._counts.lengths().longest
         found = (
-            (self._truncated, f"Rows cut off at the end, for they are longer than {context}: {{}}."),
+            (
+                self._truncated,
+                f"Rows cut off at the end, for they are longer than {context}: {{}}; the longest has {longest:,}.",
+            ),
             (self._without_target, f"Rows left out, for no answer begins within {context}: {{}}."),
             (self._unknown, "Characters outside the vocabulary: {}."),
             (self._counts.leaked, "Validation rows that also train: {}. Validation will look too good."),
