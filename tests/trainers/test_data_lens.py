@@ -50,7 +50,7 @@ def test_what_is_beyond_the_context_is_shown_as_cut_off_and_told(tmp_path: Path)
     assert "".join(words(row, "trained")) == "Yes, cert"
     assert words(row, "cut") == [*"ainly!", "<|endoftext|>"]
     assert (report.truncated_rows, report.cut_tokens) == (1, 7)
-    assert any("longer than context_length 12: 1." in warning for warning in report.warnings)
+    assert any("longer than context_length 12: 1; the longest has" in warning for warning in report.warnings)
 
 
 def test_the_counts_are_those_of_the_token_files_of_the_run(chats_file: Path, tmp_path: Path) -> None:
