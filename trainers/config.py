@@ -157,7 +157,10 @@ class TrainingConfig(Record):
         if self.backend == "trainer" and (self.optimizer != "adamw" or self.ema_decay):
             raise ValueError("backend trainer knows neither muon nor ema_decay; backend hf does")
         if self.min_learning_rate > self.learning_rate:
-            raise ValueError("min_learning_rate must not be above learning_rate")
+            raise ValueError(
+                f"min_learning_rate {self.min_learning_rate:g} must not be above learning_rate {self.learning_rate:g}; "
+                "set both"
+            )
 
 
 def read_config(path: Path) -> TrainingConfig:

@@ -47,7 +47,12 @@ _LARGE_TEXT = 3_000_000  # bytes from which word pieces serve a text better than
 
 def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the three commands to the parser of `tui-chat`."""
-    train = subparsers.add_parser("train", help="start a training run, detached")
+    train = subparsers.add_parser(
+        "train",
+        help="start a training run, detached",
+        epilog="With --set backend=trainer transformers.Trainer makes the steps: --set num_train_epochs=3 "
+        "per_device_train_batch_size=4 gradient_accumulation_steps=4 learning_rate=5e-5",
+    )
     train.add_argument(
         "what", metavar="RECIPE|CONFIG.toml|DATA", nargs="?", help="without it, recipes are listed"
     )
