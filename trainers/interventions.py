@@ -98,6 +98,16 @@ class Interventions:
             replace_file(self._run.path / INTERVENTIONS_FILE, _File(interventions=self.entries).to_json())
 
 
+def learning_rate_now(run: RunDirectory) -> float:
+    """The highest learning rate of a run's schedule, as it was set last.
+
+    Raises:
+        UserError: when the run's files are damaged.
+    """
+    rates = [entry.value for entry in read_interventions(run) if entry.kind == "learning_rate"]
+    return rates[-1] if rates else run.config().learning_rate
+
+
 def read_interventions(run: RunDirectory) -> tuple[Intervention, ...]:
     """What was done to a run so far.
 

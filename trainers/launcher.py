@@ -27,11 +27,12 @@ from trainers.backends import check_backend
 from trainers.config import TrainingConfig
 from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
+from trainers.ownership import is_owned
 from trainers.run_directory import RunDirectory, RunState, RunStatus, check_run_name
-from trainers.run_writer import is_owned
 from trainers.wishes import HIGHEST_RATE, WISHES
 
 _ACTIVE: tuple[RunState, ...] = ("starting", "running", "paused")
+_SECONDS_TO_LISTEN = 1.0  # for a run that is to end without saving
 _ROWS_LOOKED_AT = 1000  # before a run starts; the run itself reads all
 _OWN_TOKENIZERS = ("char", "bpe", "gpt2")
 _TOO_COMMON = ("input", "data", "train", "dataset", "text", "index", "output")
@@ -113,6 +114,32 @@ def stop_run(run: RunDirectory) -> None:
     """
     _require_active(run)
     run.wish("stop")
+
+
+def stop_run_now(run: RunDirectory) -> None:
+    """End a run without saving: by itself when it still listens, else by force. What is on the disk stays whole.
+
+    Raises:
+        UserError: when it is not running.
+    """
+    _require_active(run)
+    run.wish("stop_now")
+    deadline = time.monotonic() + _SECONDS_TO_LISTEN
+    while is_owned(run.path):
+        if time.monotonic() > deadline:
+            _kill(run)
+            deadline = time.monotonic() + _SECONDS_TO_LISTEN
+        time.sleep(0.05)
+
+
+def _kill(run: RunDirectory) -> None:
+    import psutil  # lazy: hardly ever needed
+
+    status = run.status()
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(status.pid)
+        if abs(process.create_time() - status.process_started) < 2:
+            process.kill()
 
 
 def pause_run(run: RunDirectory) -> None:

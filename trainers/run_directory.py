@@ -33,11 +33,13 @@ from engine.errors import UserError
 from engine.records import Record, at_least
 from trainers.config import TrainingConfig
 from trainers.memory import MemoryParts
+from trainers.ownership import LOCK_FILE, is_owned, seconds_silent
 
 RunState = Literal["starting", "running", "paused", "finished", "stopped", "failed", "crashed"]
 PausedFor = Literal["", "bad_step", "full_disk"]
 Wish = Literal["stop", "stop_now", "pause", "resume", "save", "skip_step", "learning_rate"]
 T = TypeVar("T", bound=Record)
+LONG_SILENCE = 10.0  # seconds; a process that lives beats every second
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -71,6 +73,7 @@ class RunStatus(Record):
     error: str = ""  # why it failed, or paused by itself, in a sentence for a person
     paused_for: PausedFor = ""  # what a run that paused by itself needs a person for
     updated: float = 0.0  # Unix time
+    silent: float = 0.0  # seconds without a sign of life; found by who reads, when they are many
 
 
 class MetricsRow(Record):
@@ -147,13 +150,19 @@ class RunDirectory:
             status = RunStatus.from_json((self.path / "status.json").read_bytes(), "status.json")
         except (OSError, UserError):
             return RunStatus(state="crashed", error="status.json is missing or damaged")
-        if status.state in ("starting", "running", "paused") and not _is_alive(status, self.path):
-            return msgspec.structs.replace(
-                status,
-                state="crashed",
-                error="the training process is gone; resume continues from the last checkpoint",
-            )
-        return status
+        if status.state not in ("starting", "running", "paused"):
+            return status
+        if _is_alive(status, self.path):
+            silent = seconds_silent(self.path) if status.pid else 0.0
+            return msgspec.structs.replace(status, silent=silent) if silent >= LONG_SILENCE else status
+        if self.has_wish("stop_now"):
+            return msgspec.structs.replace(status, state="stopped", paused_for="", error="")
+        return msgspec.structs.replace(
+            status,
+            state="crashed",
+            paused_for="",
+            error="the training process is gone; resume continues from the last checkpoint",
+        )
 
     def metrics(self, offset: int = 0) -> tuple[list[MetricsRow], int]:
         """Rows written since byte `offset`, and the offset to go on from; a torn last line waits for next time."""
@@ -260,10 +269,12 @@ def find_run(runs_path: Path, name: str) -> RunDirectory:
 
 
 def _is_alive(status: RunStatus, path: Path) -> bool:
-    import psutil  # lazy: only runs that claim to be active need it
-
     if status.pid == 0:  # the launcher wrote this status; the process reports within seconds
-        return time.time() - status.updated < 60
+        return is_owned(path) or abs(time.time() - status.updated) < 60
+    if (path / LOCK_FILE).exists():
+        return is_owned(path)
+    import psutil  # lazy: only runs without a lock need it
+
     try:
         process = psutil.Process(status.pid)
         return (

@@ -4,25 +4,25 @@
     metrics.jsonl    appended, one row per step that is logged; brought to the disk before a checkpoint
     samples.jsonl    likewise
 
-The one rule: one process writes a run; it holds the lock in owner.lock for as long as it lives.
+The one rule: a full disk stops none of this: rows wait in memory, and no checkpoint is made that knows of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import msgspec
 import psutil
 
 from engine.errors import UserError
 from engine.records import Record
-from trainers.durable_files import replace_file, sweep
+from trainers.checkpoints import DISK_FULL
+from trainers.durable_files import replace_file
 from trainers.run_directory import MetricsRow, RunDirectory, RunState, SampleRow
 
 T = TypeVar("T", MetricsRow, SampleRow)
@@ -44,6 +44,7 @@ class RunWriter:
             seconds_left=None,
         )
         self._written = 0.0
+        self._waiting: list[tuple[str, bytes]] = []  # rows that found no room on the disk
 
     def report(self, state: RunState | None = None, **changes: object) -> None:
         """Change the status; it is written at once when the state changes, otherwise about once a second."""
@@ -57,8 +58,9 @@ class RunWriter:
     def write_status(self) -> None:
         """Write the status now."""
         self.status = msgspec.structs.replace(self.status, updated=time.time())
-        replace_file(self.run.path / "status.json", self.status.to_json())
         self._written = time.monotonic()
+        with _tolerating_a_full_disk():  # the next one is tried in a second
+            replace_file(self.run.path / "status.json", self.status.to_json())
 
     def add_metrics(self, row: MetricsRow) -> None:
         """Append a row of metrics."""
@@ -69,7 +71,12 @@ class RunWriter:
         self._append("samples.jsonl", row)
 
     def sync(self) -> None:
-        """Bring metrics and samples to the disk, so that a checkpoint never knows more than they do."""
+        """Bring metrics and samples to the disk, so that a checkpoint never knows more than they do.
+
+        Raises:
+            OSError: when the disk is full; the rows are kept, and written as soon as there is room.
+        """
+        self._write_waiting()
         for name in ("metrics.jsonl", "samples.jsonl"):
             path = self.run.path / name
             if path.exists():
@@ -82,54 +89,37 @@ class RunWriter:
         _keep(self.run.path / "samples.jsonl", SampleRow, step)
 
     def _append(self, name: str, row: Record) -> None:
-        with (self.run.path / name).open("ab") as file:
-            file.write(row.to_json() + b"\n")
+        self._waiting.append((name, row.to_json() + b"\n"))
+        with _tolerating_a_full_disk():
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while self._waiting:
+            name, line = self._waiting[0]
+            _append_whole(self.run.path / name, line)
+            del self._waiting[0]
 
 
 @contextlib.contextmanager
-def owned(run: RunDirectory) -> Iterator[None]:
-    """Hold the run's lock, and clear away what a killed trainer left behind.
-
-    Raises:
-        UserError: when another process trains this run.
-    """
-    with (run.path / "owner.lock").open("a+b") as file:
-        if not _lock(file):
-            raise UserError(f"The run '{run.name}' is being trained by another process already.")
-        sweep(run.path)
-        if run.checkpoints_path.is_dir():
-            sweep(run.checkpoints_path)
-        yield
-
-
-def is_owned(path: Path) -> bool:
-    """Whether some process trains the run in this folder now."""
+def _tolerating_a_full_disk() -> Iterator[None]:
     try:
-        with (path / "owner.lock").open("r+b") as file:
-            return not _lock(file)  # closing the file gives the lock back
-    except OSError:
-        return False
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> bool:
+def _append_whole(path: Path, line: bytes) -> None:
+    """Append a line, or nothing of it."""
+    with path.open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            written = file.write(line)
+            if written < len(line):
+                file.write(line[written:])
         except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+            file.truncate(size)
+            raise
 
 
 def _keep(path: Path, kind: type[T], step: int) -> None:

@@ -11,7 +11,8 @@ import trainers.__main__ as process
 from engine.errors import UserError
 from tests.trainers.small_runs import new_run, train
 from trainers.config import TrainingConfig
-from trainers.run_writer import RunWriter, owned
+from trainers.ownership import owned
+from trainers.run_writer import RunWriter
 
 
 @pytest.mark.parametrize(
@@ -61,5 +62,5 @@ def test_what_a_killed_trainer_left_half_done_is_cleared_away(tmp_path: Path, ti
         "checkpoints/step_000001.1234.trash",
     ):
         (run.path / name).mkdir(parents=True)
-    with owned(run):
+    with owned(run.path):
         assert not [path for path in run.path.rglob("*") if path.name.endswith((".partial", ".trash"))]

@@ -19,7 +19,14 @@ from engine.errors import UserError
 from engine.model_card import ModelCard
 from engine.tokenizers.chat_formats import save_chat_format
 from engine.tokenizers.tokenizer_files import TOKENIZER_FILE
-from trainers.checkpoints import checkpoint_path, newest_valid, prune, write_checkpoint
+from trainers.checkpoints import (
+    DISK_FULL,
+    DiskFullError,
+    checkpoint_path,
+    newest_valid,
+    prune,
+    write_checkpoint,
+)
 from trainers.interventions import Interventions
 from trainers.methods.assembly import Assembly
 from trainers.methods.optimizer import FlatAdamW
@@ -27,6 +34,7 @@ from trainers.methods.starting_models import architecture_of, save_model
 from trainers.methods.training_state import (
     TrainingState,
     config_hash,
+    data_hash,
     differences,
     file_hash,
     load_state,
@@ -57,14 +65,16 @@ class Checkpointer:
         self._writer = writer
         self._config_hash = config_hash(parts.config)
         self._tokenizer_hash = file_hash(parts.corpus.folder / TOKENIZER_FILE)
+        self._data_hash = data_hash(parts.corpus.folder)
 
     def save(self, progress: Progress, seconds_trained: float, measured: Measured | None) -> Path:
         """Write the checkpoint of the current step; `measured` is what its validation gave, if it had one.
 
         Raises:
-            UserError: when it cannot be written; older ones are untouched.
+            DiskFullError: when there is no room; older ones are untouched.
+            UserError: when it cannot be written for another reason.
         """
-        self._writer.sync()
+        self._sync_rows()
         folder = self._writer.run.checkpoints_path
         target = checkpoint_path(folder, progress.step)
         state = self._state(progress, seconds_trained)
@@ -74,6 +84,17 @@ class Checkpointer:
         prune(folder, progress.step, progress.best_step, also=self._worth_keeping())
         logger.info("saved step %d", progress.step)
         return target
+
+    def _sync_rows(self) -> None:
+        try:
+            self._writer.sync()
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            raise DiskFullError(
+                f"{self._writer.run.path}: the disk is full, so nothing could be saved. Older checkpoints are kept; "
+                "make room and resume the run."
+            ) from None
 
     def is_among_best(self, loss: float) -> bool:
         """Whether weights with this validation loss belong to the best that are kept."""
@@ -123,6 +144,7 @@ class Checkpointer:
             threads=torch.get_num_threads(),
             torch_version=str(torch.__version__),
             machine=machine(),
+            data_hash=self._data_hash,
             interventions=self._interventions.up_to(progress.step),
         )
 
@@ -182,6 +204,11 @@ def restore(checkpoint: Path, parts: Assembly, optimizer: FlatAdamW) -> Training
     if state.tokenizer_hash != file_hash(parts.corpus.folder / TOKENIZER_FILE):
         raise UserError(
             f"{checkpoint}: this checkpoint was made with another tokenizer than the token files."
+        )
+    if state.data_hash and state.data_hash != data_hash(parts.corpus.folder):
+        raise UserError(
+            f"{checkpoint}: this checkpoint learnt from other data than the token files hold now; the data set has "
+            "changed. Put the data back and delete the folder tokens, or start a new run (base_model can be this run)."
         )
     for difference in differences(state, parts.precision, str(parts.device), torch.get_num_threads()):
         logger.warning("%s; the run goes on, but perhaps not exact to the last bit", difference)

@@ -30,6 +30,7 @@ from trainers.interventions import Intervention
 
 STATE_FILE = "training_state.json"
 TENSORS_FILE = "training_state.safetensors"
+_PIECE, _SMALL = 1 << 20, 1 << 28  # bytes
 # Settings that do not change what has been computed so far.
 _FREE = (
     "max_steps",
@@ -80,6 +81,7 @@ class TrainingState(Record):
     torch_version: str
     machine: str
     validations_without_gain: int = 0
+    data_hash: str = ""  # of the token files; runs made before it did not have it
     interventions: tuple[Intervention, ...] = ()  # up to this step; the file of the run has later ones too
 
 
@@ -97,6 +99,19 @@ def config_hash(config: TrainingConfig) -> str:
 def file_hash(path: Path) -> str:
     """SHA-256 of a file; empty when there is none."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def data_hash(folder: Path) -> str:
+    """A fingerprint of the token files: all of small ones, a megabyte in every 64 of large ones."""
+    found = hashlib.sha256()
+    for path in sorted([*folder.glob("*.bin"), *folder.glob("*.marks")]):
+        size = path.stat().st_size
+        found.update(f"{path.name} {size} ".encode())
+        with path.open("rb") as file:
+            for start in range(0, size, _PIECE if size <= _SMALL else 64 * _PIECE):
+                file.seek(start)
+                found.update(file.read(_PIECE))
+    return found.hexdigest()
 
 
 def machine() -> str:
