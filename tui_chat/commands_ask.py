@@ -21,6 +21,8 @@ from tui_chat.command_flags import add_engine_flags, add_sampling_flags, samplin
 
 if TYPE_CHECKING:
     from engine.process import ProcessEngine
+    from engine.remote.remote_engine import RemoteEngine
+    from tui_chat.config import AppConfig
 
 
 def add_ask_command(subparsers: Any) -> None:
@@ -28,7 +30,10 @@ def add_ask_command(subparsers: Any) -> None:
     parser = subparsers.add_parser("ask", help="one reply, streamed", description="One reply, streamed.")
     parser.add_argument("prompt", nargs="?", help="what to say; - (or a pipe) reads it from stdin")
     parser.add_argument(
-        "-m", "--model", metavar="REF", help="builtin, a folder, run:NAME[@best], hf:OWNER/NAME"
+        "-m",
+        "--model",
+        metavar="REF",
+        help="builtin, a folder, run:NAME[@best], hf:OWNER/NAME, api:PROVIDER/MODEL",
     )
     parser.add_argument("--backend", choices=["auto", "scratch", "hf"])
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16", "int8"])
@@ -53,16 +58,20 @@ def ask(options: argparse.Namespace) -> int:
     messages.append(chat.user(prompt))
     events = engine.complete(prompt, settings) if options.raw else engine.stream(messages, settings)
     reply = asyncio.run(_collect(engine, events, None if options.json else _printer()))
+    if reply["backend"] == "api" and (sampling_wishes(options) or options.stop):
+        for warning in reply["warnings"]:
+            print(f"tui-chat: {reply['model']} was asked {warning}.", file=sys.stderr)
     if options.json:
         print(json.dumps(reply, ensure_ascii=False))
     return 0
 
 
-def _engine_and_settings(options: argparse.Namespace) -> tuple[ProcessEngine, GenerationSettings, str]:
+def _engine_and_settings(
+    options: argparse.Namespace,
+) -> tuple[ProcessEngine | RemoteEngine, GenerationSettings, str]:
     """An engine and settings as the flags say, then the environment, then the settings file."""
-    from engine import wire
-    from engine.paths import config_path, logs_path
-    from engine.process import ProcessEngine
+    from engine.paths import config_path
+    from engine.remote.provider import is_remote
     from tui_chat.config import load_config
 
     loaded = load_config(config_path())
@@ -75,9 +84,25 @@ def _engine_and_settings(options: argparse.Namespace) -> tuple[ProcessEngine, Ge
     if options.stop:
         changes["stop"] = options.stop
     settings = config.generation.with_changes("ask", **changes)
+    reference = options.model or config.chat.model
+    engine: ProcessEngine | RemoteEngine
+    if is_remote(reference):
+        from engine.remote.remote_engine import remote_engine  # here: only who has servers needs it
+
+        engine = remote_engine(reference, config.providers, _show_progress if sys.stderr.isatty() else None)
+    else:
+        engine = _local_engine(reference, options, config)
+    return engine, settings, options.system if options.system is not None else config.chat.system_prompt
+
+
+def _local_engine(reference: str, options: argparse.Namespace, config: AppConfig) -> ProcessEngine:
+    from engine import wire
+    from engine.paths import logs_path
+    from engine.process import ProcessEngine
+
     load = wire.Load.from_dict(
         {
-            "reference": options.model or config.chat.model,
+            "reference": reference,
             "backend": options.backend or config.engine.backend,
             "device": options.device or config.engine.device,
             "precision": options.precision or config.engine.precision,
@@ -86,10 +111,8 @@ def _engine_and_settings(options: argparse.Namespace) -> tuple[ProcessEngine, Ge
         },
         "ask",
     )
-    engine = ProcessEngine(
-        load, logs_path() / "engine-ask.log", _show_progress if sys.stderr.isatty() else None
-    )
-    return engine, settings, options.system if options.system is not None else config.chat.system_prompt
+    progress = _show_progress if sys.stderr.isatty() else None
+    return ProcessEngine(load, logs_path() / "engine-ask.log", progress)
 
 
 def _prompt(argument: str | None) -> str:
@@ -105,7 +128,9 @@ def _prompt(argument: str | None) -> str:
 
 
 async def _collect(
-    engine: ProcessEngine, events: AsyncIterator[GenerationEvent], show: Callable[[str], None] | None
+    engine: ProcessEngine | RemoteEngine,
+    events: AsyncIterator[GenerationEvent],
+    show: Callable[[str], None] | None,
 ) -> dict[str, Any]:
     """Show the reply as it comes; returns what --json prints."""
     text, token_ids = "", []
@@ -148,6 +173,7 @@ async def _collect(
         "tokens_per_second": round(result.tokens_per_second, 1),
         "seed": result.seed,
         "step": result.step,
+        "warnings": list(model.warnings),
     }
 
 

@@ -1,6 +1,7 @@
 """`tui-chat models`: the models at hand, and what each says about itself.
 
-The one rule: nothing is loaded for this; a model is known by its card.
+Models behind servers are in `commands_servers`.
+The one rule: nothing is loaded for this, and no server asked unless --remote says so; a model is known by its card.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 from typing import TYPE_CHECKING, Any
+
+from tui_chat import commands_servers
 
 if TYPE_CHECKING:
     from engine.model_library import ModelEntry
@@ -17,6 +20,7 @@ def add_models_command(subparsers: Any) -> None:
     """Add `models` to the command line."""
     parser = subparsers.add_parser("models", help="list the models at hand")
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser.add_argument("--remote", action="store_true", help="ask the servers in the settings too")
     parser.set_defaults(run=list_models)
     actions = parser.add_subparsers(metavar="ACTION")
     show = actions.add_parser("show", help="what a model says about itself")
@@ -32,13 +36,14 @@ def add_models_command(subparsers: Any) -> None:
     export.add_argument("target", metavar="DIRECTORY", help="a new folder")
     export.add_argument("--precision", choices=["float32", "bfloat16", "float16"], default="float32")
     export.set_defaults(run=export_model)
+    commands_servers.add_server_actions(actions)
 
 
 def list_models(options: argparse.Namespace) -> int:
     """Print every model, a line each."""
     from engine import model_library
 
-    entries = model_library.list_models()
+    entries = [*model_library.list_models(), *commands_servers.entries_of_servers(options.remote)]
     if options.json:
         for entry in entries:
             print(json.dumps(_as_dict(entry), ensure_ascii=False))
@@ -53,7 +58,10 @@ def show_model(options: argparse.Namespace) -> int:
     """Print one model's card."""
     from engine.model_card import read_model_card
     from engine.model_library import resolve
+    from engine.remote.provider import is_remote
 
+    if is_remote(options.model):
+        return commands_servers.check_server(options)
     directory = resolve(options.model)
     facts = {"reference": options.model, "directory": str(directory), **read_model_card(directory).to_dict()}
     if options.json:
@@ -116,14 +124,15 @@ def _as_dict(entry: ModelEntry) -> dict[str, Any]:
 def _summary(entry: ModelEntry) -> str:
     card = entry.card
     parts = [f"{card.num_parameters / 1e6:.1f}M parameters" if card.num_parameters else card.architecture]
+    parts += [] if entry.size_bytes else [card.description]
     if card.context_length:
         parts.append(f"context {card.context_length}")
     if card.step is not None:
         parts.append(f"step {card.step}")
     if card.val_loss is not None:
         parts.append(f"validation loss {card.val_loss:.3f}")
-    parts.append(f"{entry.size_bytes / 1e6:.0f} MB")
-    return ", ".join(parts)
+    parts += [f"{entry.size_bytes / 1e6:.0f} MB"] if entry.size_bytes else []
+    return ", ".join(part for part in parts if part)
 
 
 def _plain(text: str) -> str:

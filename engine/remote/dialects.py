@@ -37,7 +37,12 @@ _DIALECTS: Mapping[Kind, Dialect] = {
 }
 _HOSTS: Mapping[str, Kind] = {"api.openai.com": "openai", "generativelanguage.googleapis.com": "gemini"}
 _OLLAMA_PORT = 11434
-_OWNERS: Mapping[str, Kind] = {"vllm": "vllm", "llamacpp": "llama.cpp", "library": "ollama"}
+_OWNERS: Mapping[str, Kind] = {
+    "vllm": "vllm",
+    "llamacpp": "llama.cpp",
+    "library": "ollama",
+    "me": "llama.cpp",
+}
 # What may be left out of a question, by what people call it.
 OPTIONAL = {
     "temperature": "temperature",
@@ -78,6 +83,7 @@ def question(
     settings: GenerationSettings,
     seed: int,
     refused: Collection[str] = (),
+    streams: bool = True,
 ) -> Question:
     """What to ask for a reply to `messages`, or for the continuation of a text; fields in `refused` stay out."""
     dialect = _DIALECTS[kind]
@@ -85,8 +91,9 @@ def question(
         dialect.longest: settings.max_new_tokens,
         "temperature": settings.temperature,
         "top_p": settings.top_p,
-        "stream_options": {"include_usage": True},
     }
+    if streams:
+        wanted["stream_options"] = {"include_usage": True}
     left_out = []
     for name, neutral in (("top_k", 0), ("repetition_penalty", 1.0)):
         value, theirs = getattr(settings, name), getattr(dialect, name)
@@ -103,7 +110,7 @@ def question(
         left_out += [f"all but {dialect.stops} stop texts"] if len(settings.stop) > dialect.stops else []
     fields = {_other_name(name, refused): value for name, value in wanted.items()}
     left_out += [OPTIONAL[name] for name in fields if name in refused]
-    asked: dict[str, Any] = {"model": model, "stream": True}
+    asked: dict[str, Any] = {"model": model, "stream": streams}
     asked |= {"prompt": messages} if isinstance(messages, str) else {"messages": _as_dicts(messages)}
     asked |= {name: value for name, value in fields.items() if name not in refused}
     return Question(asked, tuple(dict.fromkeys(left_out)))

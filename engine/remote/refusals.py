@@ -41,6 +41,7 @@ class RefusalError(Exception):
     may_help_to_wait: bool = False
     after: float | None = None  # seconds the server asks to wait
     what: str = ""  # while waiting: "rate limited"
+    is_empty: bool = False  # a stream that ended before its first word; some servers hide an error this way
     fields: tuple[str, ...] = ()  # of the question, which the server says it does not take
 
     def __str__(self) -> str:

@@ -114,11 +114,13 @@ class RemoteEngine:
         loaded = await self.load()
         seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
         path = "/completions" if isinstance(messages, str) else "/chat/completions"
-        kind, attempt = self._kind(), 1
+        kind, attempt, streams = self._kind(), 1, True
         self._replies.add(turn := object())
         try:
             while True:
-                question = dialects.question(kind, self._name, messages, settings, seed, self._refused)
+                question = dialects.question(
+                    kind, self._name, messages, settings, seed, self._refused, streams
+                )
                 self._note(loaded, question.left_out)
                 reply = Reply(self._transport, self._name, settings.max_new_tokens, self._tell_of_thinking)
                 try:
@@ -132,6 +134,7 @@ class RemoteEngine:
                     if not self._learn(refusal, question):
                         await self._wait(refusal, attempt)
                         attempt += 1
+                        streams = streams and not refusal.is_empty  # a whole answer may say what is wrong
             yield reply.done(seed)
         finally:
             self._replies.discard(turn)

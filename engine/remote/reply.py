@@ -129,7 +129,10 @@ class Reply:
             yield read_payload(payload)
         if not self.finish:
             raise RefusalError(
-                f"{self._who} broke the reply off.", may_help_to_wait=True, what="the connection broke"
+                f"{self._who} broke the reply off.",
+                may_help_to_wait=True,
+                what="the connection broke",
+                is_empty=not self.has_text,
             )
 
     async def _next(self, parts: AsyncIterator[bytes]) -> bytes | None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ERROR_BODY_LIMIT = 64 * 1024  # bytes
 _BODY_SECONDS = 15.0  # for a body that is read whole
 _WRITE_SECONDS = 60.0
+_DEFECTS = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Transport:
@@ -116,6 +117,12 @@ class Transport:
                 return await self._client.send(request, stream=True, follow_redirects=False)
         except TimeoutError:
             raise too_slow(self.provider, seconds) from None
+        except (
+            _DEFECTS
+        ) as error:  # the library's own frames hold the header: no traceback of theirs may be shown
+            raise RefusalError(
+                f"{self.provider.name} could not be asked ({type(error).__name__}). Is base_url right?"
+            ) from None
 
     async def _refusal(self, response: httpx2.Response, model: str) -> RefusalError:
         if 300 <= response.status_code < 400:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from traceback import TracebackException
 from typing import Any
 
 import pytest
@@ -133,6 +134,23 @@ async def test_a_proxy_of_the_environment_never_sees_what_stays_on_this_machine(
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         assert await _ask_with_key(monkeypatch, server.base_url) == ""
     assert proxy.requests == [] and len(server.questions) == 1
+
+
+async def test_a_defect_below_us_shows_no_frame_that_holds_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setenv("CANARY_KEY", KEY)
+    engine = RemoteEngine(
+        provider("http://localhost:9/v1", api_key_env="CANARY_KEY", models=["tiny"]), "tiny"
+    )
+    await engine.load()
+    monkeypatch.setattr("httpx2.AsyncClient.send", fails)
+    with pytest.raises(UserError, match="could not be asked \\(RuntimeError\\)") as caught:
+        async for _ in engine.stream([chat.user("Hello")], GenerationSettings()):
+            pass
+    await engine.close()
+    assert KEY not in "".join(TracebackException.from_exception(caught.value, capture_locals=True).format())
 
 
 async def test_a_cookie_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

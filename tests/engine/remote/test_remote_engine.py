@@ -183,6 +183,17 @@ async def test_a_failure_before_the_first_word_is_tried_again(behaviour: Any) ->
     assert asked.text == "third time" and len(server.questions) == 3
 
 
+async def test_a_stream_that_ends_before_its_first_word_is_asked_for_as_a_whole() -> None:
+    too_long = fails(
+        400, "Requested tokens (5621) exceed context window of 2048", code="context_length_exceeded"
+    )
+    async with FakeServer(sends(STREAM), too_long) as server:
+        asked = await ask(server)
+    assert "too long for tiny" in asked.error
+    assert [question.body["stream"] for question in server.questions] == [True, False]
+    assert "stream_options" not in server.questions[1].body
+
+
 async def test_after_the_last_attempt_the_failure_is_told() -> None:
     async with FakeServer(fails(500, "out of memory")) as server:
         asked = await ask(server, attempts=3)
