@@ -20,9 +20,8 @@ from trainers.allocation import keep_freed_memory
 from trainers.checkpoints import DISK_FULL
 from trainers.config import TrainingConfig
 from trainers.interventions import GoBackError
-from trainers.ownership import owned
 from trainers.run_directory import RunDirectory
-from trainers.run_writer import RunWriter
+from trainers.run_writer import RunWriter, owned
 from trainers.wishes import Wishes
 
 logger = logging.getLogger("trainers")
@@ -41,7 +40,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     run = RunDirectory(Path(sys.argv[1]).absolute())
     try:
-        with owned(run.path):
+        with owned(run):
             return _train(run)
     except UserError as error:  # the run belongs to another process: its status is not ours to write
         logger.error("%s", error)
@@ -100,6 +99,7 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
     wishes.listen_to_signals()
     from trainers.methods.assembly import assemble, make_optimizer
     from trainers.methods.checkpointing import find_checkpoint, restore
+    from trainers.methods.first_look import look_before_first_step
     from trainers.methods.loops import training_loop
 
     def progress(stage: str) -> None:
@@ -109,6 +109,8 @@ def run_training(run: RunDirectory, config: TrainingConfig, writer: RunWriter) -
 
     checkpoint = find_checkpoint(run)
     parts = assemble(config, run.path / "tokens", checkpoint, progress)
+    if checkpoint is None:
+        look_before_first_step(parts, writer, progress)
     optimizer = make_optimizer(parts)
     loop = training_loop(parts, optimizer, writer, wishes)
     if checkpoint is not None:

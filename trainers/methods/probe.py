@@ -162,8 +162,13 @@ def _windows(config: TrainingConfig, shape: GPTConfig) -> Windows:
     return ConversationWindows(ids, marks)
 
 
-def run(requests: list[ProbeRequest], seconds: float) -> tuple[ProbeResult, ...]:
-    """Try runs in turns, so that what else the machine does falls on all of them alike."""
+def run(
+    requests: list[ProbeRequest], seconds: float, between: Callable[[], None] = lambda: None
+) -> tuple[ProbeResult, ...]:
+    """Try runs in turns, so that what else the machine does falls on all of them alike.
+
+    `between` is called before each step, and may raise to end it.
+    """
     probes = [Probe(request.config, request.vocab_size) for request in requests]
     for probe in probes:
         probe.warm_up(seconds / len(probes) / _PASSES_AT_LEAST)
@@ -171,8 +176,16 @@ def run(requests: list[ProbeRequest], seconds: float) -> tuple[ProbeResult, ...]
     for turn in range(max(request.steps for request in requests)):
         for probe, request in zip(probes, requests, strict=True):
             if turn == 0 or (turn < request.steps and time.perf_counter() < deadline):
+                between()
                 probe.step()
     return tuple(probe.result() for probe in probes)
+
+
+def try_in_this_process(
+    config: TrainingConfig, vocab_size: int, seconds: float, between: Callable[[], None]
+) -> ProbeResult:
+    """Ten steps at most, within about so many seconds, of a model that is gone afterwards."""
+    return run([ProbeRequest(config=config, vocab_size=vocab_size)], seconds, between)[0]
 
 
 def peak_bytes(device: torch.device) -> int:
