@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -74,6 +76,18 @@ def test_what_is_saved_opens_with_the_same_logits_in_transformers(tmp_path: Path
     assert torch.equal(again.eval()(input_ids=ids).logits, model(ids))
     assert again.config.vocab_size == 260
     assert load_hugging_face(tmp_path / "saved").end_of_text_ids == (259,)
+
+
+def test_a_full_disk_is_known_as_one(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = open_for_training(llama, 257, dropout=0.0)
+
+    def no_room(*_: object, **__: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(model.model, "save_pretrained", no_room)
+    with pytest.raises(OSError, match="No space left") as refused:
+        model.save(tmp_path, end_of_text=256)
+    assert refused.value.errno == errno.ENOSPC
 
 
 def test_new_rows_of_the_vocabulary_are_near_the_mean_of_the_old(llama: Path) -> None:

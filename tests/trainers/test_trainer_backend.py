@@ -18,6 +18,7 @@ from tests.trainers.small_runs import new_run, outcome, rows, start, train
 from tests.trainers.test_exact_resume import until_running
 from trainers.backends import check_backend
 from trainers.config import TrainingConfig
+from trainers.interventions import Intervention
 from trainers.launcher import start_run
 from trainers.methods.assembly import assemble, make_optimizer
 from trainers.methods.loops import training_loop
@@ -116,6 +117,32 @@ def test_wishes_are_obeyed_at_the_end_of_a_step(tmp_path: Path, config: Training
     assert run.status().state == "stopped"
     assert loop.progress.step == 5
     assert [info.step for info in run.checkpoints()] == [3, 5]
+
+
+def test_a_learning_rate_that_a_person_changes_counts_from_the_next_step_on(
+    tmp_path: Path, config: TrainingConfig
+) -> None:
+    results = []
+    for backend in ("hf", "trainer"):
+        changed = config.with_changes("test", backend=backend, max_steps=8, sample_interval=0)
+        loop = loop_of(tmp_path / backend, changed)
+        slow_down_after(loop, 3)
+        loop.run()
+        results.append(outcome(loop.writer.run))
+    assert results[0] == results[1]
+
+
+def slow_down_after(loop: Any, step: int) -> None:
+    """Let the run go on with a tenth of the rate."""
+    went_on = loop.goes_on
+
+    def goes_on() -> bool:
+        if loop.progress.step == step:
+            change = Intervention(step=step + 1, kind="learning_rate", value=loop.config.learning_rate / 10)
+            loop.interventions.add(change)
+        return bool(went_on())
+
+    loop.goes_on = goes_on
 
 
 def test_a_step_that_is_not_finite_is_not_applied(tmp_path: Path, config: TrainingConfig) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ class _StepMaker(Trainer):
             args=_arguments(loop),
             train_dataset=_Rows(parts, loop.progress.step),
             data_collator=_together,
-            optimizers=(optimizer, _Rates(optimizer, loop.rate, loop.progress.step)),
+            optimizers=(optimizer, LambdaLR(optimizer, lambda step: 1.0)),  # the callback knows the rates
             callbacks=[self._steps],
             compute_loss_func=self._refuse,  # given so that older versions do not divide the loss either
         )
@@ -109,9 +109,13 @@ class _Steps(TrainerCallback):
             self._is_first = False
         self._started = time.perf_counter()
         self._loss = torch.zeros_like(self._loss)
-        for group in self._loop.optimizer.groups():
+        loop = self._loop
+        # Only now: between two steps a person may have asked for another rate.
+        for parameters in loop.optimizer.torch_optimizer.param_groups:
+            parameters["lr"] = loop.rate(loop.progress.step)
+        for group in loop.optimizer.groups():
             group.collect_gradients()
-        self._loop.optimizer.zero_gradients()
+        loop.optimizer.zero_gradients()
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: object) -> None:
         """Gradients are there: clip them, and let none be applied that is not finite."""
@@ -125,22 +129,6 @@ class _Steps(TrainerCallback):
         if not loop.goes_on():
             control.should_training_stop = True
         return control
-
-
-class _Rates(LambdaLR):
-    """The learning rates of our schedules, from a step on; to the last bit, so no factors of the highest rate."""
-
-    def __init__(
-        self, optimizer: torch.optim.Optimizer, rate: Callable[[int], float], first_step: int
-    ) -> None:
-        self._rate = rate
-        self._first_step = first_step
-        super().__init__(optimizer, lambda step: 1.0)
-
-    def get_lr(self) -> list[float | Tensor]:
-        """The same for all groups."""
-        rate: float | Tensor = self._rate(self._first_step + self.last_epoch)
-        return [rate] * len(self.optimizer.param_groups)
 
 
 class _Rows(IterableDataset[dict[str, Any]]):
