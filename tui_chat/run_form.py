@@ -70,6 +70,12 @@ def load_recipe(name: str) -> Recipe:
     return Recipe(name, read_recipe(name), leading_comment(recipe_text(name)))
 
 
+def suited_recipe(report: DataReport | None) -> str:
+    """The recipe to begin with, for data that was looked at or for none yet."""
+    is_chat = report is not None and report.rows > 0 and report.has_conversations
+    return "fine-tune-conversations" if is_chat else "shakespeare-char-cpu"
+
+
 def leading_comment(text: str) -> str:
     """The comment at the top of a TOML file, as one paragraph."""
     lines = []
@@ -149,7 +155,7 @@ def _what_follows(recipe: TrainingConfig, changes: Mapping[str, object]) -> dict
     follows: dict[str, object] = {}
     rate, batch = changes.get("learning_rate"), changes.get("batch_size")
     if isinstance(rate, float):
-        follows["min_learning_rate"] = recipe.min_learning_rate * rate / recipe.learning_rate
+        follows["min_learning_rate"] = recipe.min_learning_rate * (rate / recipe.learning_rate)
     if isinstance(batch, int) and recipe.micro_batch_size:
         follows["micro_batch_size"] = math.gcd(batch, recipe.micro_batch_size)
     return follows

@@ -64,7 +64,7 @@ async def test_rows_are_shown_as_tokens_and_the_arrow_keys_go_on(chats: Path, si
         assert "learnt" in shown(screen, "#lens-counts") and "cut off" in shown(screen, "#lens-counts")
         assert shown(screen, "#lens-row").startswith("<|user|>[/] ␛[2J<|assistant|>Hel")
         assert "1 of 4" in shown(screen, "#lens-heading") and "cut off" in shown(screen, "#lens-heading")
-        assert "packed into 4 windows" in shown(screen, "#lens-facts")
+        assert "packed into 2 windows" in shown(screen, "#lens-facts")
         await pilot.press("right")
         assert shown(screen, "#lens-row") == "<|user|>Hi<|assistant|>Yes<|endoftext|>5 × padding"
         await pilot.press("left", "left")

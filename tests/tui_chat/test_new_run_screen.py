@@ -135,7 +135,6 @@ async def test_lines_that_cannot_be_used_are_counted_with_their_reasons(data: Pa
         screen = await type_into(pilot, "data-path", "chats.jsonl")
         report = text_of(screen, "#data-report")
         assert "1 row ·" in report and "line 2: not valid JSON" in report
-        assert "fine-tuning recipe" in text_of(screen, "#start-problem")
 
 
 async def test_a_path_that_is_not_there_is_said_and_nothing_starts(
@@ -163,6 +162,26 @@ async def test_running_text_is_refused_for_a_recipe_that_needs_conversations(
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert started == []
+
+
+async def test_the_recipe_suits_the_data_until_one_is_chosen_or_a_setting_is_changed(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(new_run, "look_at_base_model", lambda reference: BaseModel("a model"))
+    async with FormApp().run_test(size=(120, 40)) as pilot:
+        screen = await type_into(pilot, "data-path", "chats.jsonl")
+        recipe = screen.query_one("#recipe", Select)
+        assert recipe.value == "fine-tune-conversations"
+        await type_into(pilot, "data-path", "plays.txt")
+        assert recipe.value == "shakespeare-char-cpu"
+        await type_into(pilot, "field-max_steps", "7")
+        await type_into(pilot, "data-path", "chats.jsonl")
+        assert recipe.value == "shakespeare-char-cpu"
+        assert "a fine-tuning recipe" in text_of(screen, "#start-problem")
+        recipe.value = "own-text"
+        await settle(pilot)
+        await type_into(pilot, "data-path", "plays.txt")
+        assert recipe.value == "own-text"
 
 
 async def test_a_model_to_start_from_that_is_not_there_is_said_beside_it(data: Path):

@@ -37,7 +37,6 @@ from tui_chat.widgets.preflight_panel import PreflightPanel
 from tui_chat.widgets.run_words import report_words
 
 _READY = "Ready to start."
-_FIRST_RECIPE = "shakespeare-char-cpu"
 _SECONDS_AFTER_TYPING = 0.3
 
 
@@ -46,10 +45,7 @@ class NewRunScreen(Screen[str | None]):
 
     CSS_PATH = "new_run.tcss"
     BINDING_GROUP_TITLE = "New run"
-    HELP = (
-        "Choose data and a recipe; the fields are filled from the recipe. Ctrl+L shows the data, "
-        "Ctrl+T tries ten steps to tell the time, Ctrl+S starts."
-    )
+    HELP = "Choose data and a recipe. Ctrl+L shows the data, Ctrl+T times ten steps, Ctrl+S starts."
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", id="new_run.start", priority=True),
@@ -64,6 +60,7 @@ class NewRunScreen(Screen[str | None]):
         super().__init__()
         self._first_data_path = data_path
         self._recipe: Recipe | None = None
+        self._own_recipe = run_form.suited_recipe(None)  # the last that the form chose by itself
         self._data: CheckedData | None = None
         self._checked_path = ""  # of `_data`
         self._base: BaseModel | None = None
@@ -127,11 +124,9 @@ class NewRunScreen(Screen[str | None]):
             yield Static(id=f"note-{name}", classes="field-note", markup=False)
 
     def on_mount(self) -> None:
-        """Begin with the first recipe there is; the machine's history is read in the background."""
+        """Begin with a recipe for text; the machine's history is read in the background."""
         self._taken = [run.name for run in list_runs(runs_path())]
-        names = recipe_names()
-        if names:
-            self.query_one("#recipe", Select).value = _FIRST_RECIPE if _FIRST_RECIPE in names else names[0]
+        self.query_one("#recipe", Select).value = self._own_recipe
         self.query_one("#data-path").focus()
         self._check_data_soon()
 
@@ -202,11 +197,18 @@ class NewRunScreen(Screen[str | None]):
             self._check()
             return
         self._checked_path = text
-        self._say_about_data(report_words(self._data.report, self._data_width()))
+        width = max(30, self.query_one("#data-report").content_region.width)
+        self._say_about_data(report_words(self._data.report, width))
+        self._take_suited_recipe()
         self._check()
 
-    def _data_width(self) -> int:
-        return max(30, self.query_one("#data-report").content_region.width)
+    def _take_suited_recipe(self) -> None:
+        """What suits the data, as long as nobody chose a recipe or changed a setting."""
+        texts = {name: self._input(name).value for name in run_form.FIELDS}
+        first = run_form.load_recipe(self._own_recipe)
+        if self._data and self._recipe == first and texts == run_form.prefilled(first.config):
+            self._own_recipe = run_form.suited_recipe(self._data.report)
+            self.query_one("#recipe", Select).value = self._own_recipe
 
     def _say_about_data(self, words: Content) -> None:
         self.query_one("#data-report", Static).update(words)
