@@ -155,17 +155,21 @@ def _shown(value: Any) -> str:
 
 def show_machine(options: argparse.Namespace) -> int:
     """Print what this machine has."""
-    from tui_chat import machine  # here: psutil and the rest are for this command only
+    from tui_chat import machine, training_hour  # here: psutil and the rest are for this command only
 
     loaded = load_config(config_path())
     if not options.json and sys.stderr.isatty():
-        print("Asking torch, a moment ...", file=sys.stderr)
+        print("Asking torch and trying some training steps, a quarter of a minute ...", file=sys.stderr)
     facts = {**machine.facts(loaded.config.engine.threads), "settings_problems": list(loaded.problems)}
+    facts["training"] = (
+        training_hour.what_an_hour_gives() if "problem" not in facts["compute"] else {"problem": "not tried"}
+    )
     _print(options, facts, "\n".join(_report(facts)))
     return 0
 
 
 def _report(facts: Mapping[str, Any]) -> list[str]:
+    from tui_chat import training_hour
     from tui_chat.quantities import byte_count, rate
 
     compute, terminal, memory = facts["compute"], facts["terminal"], facts["memory"]
@@ -183,6 +187,11 @@ def _report(facts: Mapping[str, Any]) -> list[str]:
     lines += _lines(
         {name: rate(speed).replace("/s", " tokens/s") for name, speed in facts["expect"].items()}, 32
     )
+    lines += [
+        "",
+        "An hour of training here (epochs: of a text of 1 MB)",
+        *training_hour.in_words(facts["training"]),
+    ]
     inside = ", ".join(terminal["inside"])
     size = f"{terminal['columns']} x {terminal['rows']}"
     lines += [

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from engine.errors import UserError
-from tui_chat import machine
+from trainers import probing
+from tui_chat import machine, training_hour
 from tui_chat.commands_config import add_config_commands
 
 
@@ -108,19 +109,45 @@ COMPUTE = {
 }
 
 
+def tried(requests: list[probing.ProbeRequest], seconds: float) -> tuple[probing.ProbeResult, ...]:
+    """Every size reaches ten thousand tokens a second."""
+    result = probing.ProbeResult(tokens_per_second=10_000.0, seconds_per_step=0.1, device="cpu", threads=1)
+    return (result,) * len(requests)
+
+
+def test_the_doctor_says_when_the_machine_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_hour.psutil, "cpu_percent", lambda interval: 90.0)
+    assert "busy" in training_hour.in_words(training_hour.what_an_hour_gives(tried))[-1]
+    monkeypatch.setattr(training_hour.psutil, "cpu_percent", lambda interval: 3.0)
+    assert "busy" not in training_hour.in_words(training_hour.what_an_hour_gives(tried))[-1]
+
+
+def test_the_doctor_says_why_training_could_not_be_tried() -> None:
+    def fail(requests: object, seconds: float) -> tuple[probing.ProbeResult, ...]:
+        raise UserError("There is no memory.")
+
+    assert training_hour.in_words(training_hour.what_an_hour_gives(fail)) == ["  ! There is no memory."]
+
+
 @pytest.mark.usefixtures("config_file")
 def test_the_doctor_reports_in_words_and_in_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(machine, "probe", lambda threads: COMPUTE)
+    monkeypatch.setattr(probing, "measure", tried)
     assert run("doctor") == 0
     words = capsys.readouterr().out
     assert "cpu (no CUDA device)" in words
+    assert "own-text" in words and "36M" in words  # 10,000 tokens a second for an hour
     assert "replies of GPT-2 (124M)" in words
     assert run("doctor", "--json") == 0
     facts: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert facts["compute"] == COMPUTE
     assert facts["versions"]["textual"] != "missing"
+    first = facts["training"]["recipes"][0]
+    assert (first["recipe"], first["tokens_per_hour"]) == ("quick-start", 36_000_000)
+    assert first["epochs_of_a_megabyte_per_hour"] == 40.0
+    assert first["steps_per_hour"] == 36_000_000 // (16 * 64)
 
 
 @pytest.mark.usefixtures("config_file")
