@@ -48,6 +48,11 @@ def conversations_path() -> Path:
     return data_path() / "conversations.db"
 
 
+def workspace_path() -> Path:
+    """How the panes of the app stood when it was left."""
+    return data_path() / "workspace.json"
+
+
 def runs_path() -> Path:
     """Training runs, one directory each."""
     return data_path() / "runs"

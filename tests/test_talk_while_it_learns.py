@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.paths import config_path, runs_path
 from tests.test_train_then_chat import TEXT, until
-from tests.tui_chat.test_chat_screen import said, send, settled
+from tests.tui_chat.chat_pilot import said, send, settled
 from trainers.config import read_recipe
 from trainers.launcher import start_run, stop_run
 from tui_chat.app import TuiChatApp

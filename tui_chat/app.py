@@ -20,12 +20,13 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from engine.errors import UserError
-from engine.paths import conversations_path
+from engine.paths import conversations_path, workspace_path
 from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
 from tui_chat.screens.chat import ChatScreen
 from tui_chat.text import visible
+from tui_chat.workspace import WorkspaceFile
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -63,15 +64,19 @@ class TuiChatApp(App[None]):
         run_name: str | None = None,
         engine_factory: EngineFactory | None = None,
         conversations: Conversations | None = None,
+        workspace: WorkspaceFile | None = None,
     ) -> None:
-        """`run_name` opens the app on that run's monitor; the last two are for tests."""
+        """`run_name` opens the app on that run's monitor; the last three are for tests."""
         super().__init__()
         self.loaded = loaded
         self._run_name = run_name
         self.conversations = conversations or Conversations.at(conversations_path())
         factory = app_engines(lambda: self.loaded.config) if engine_factory is None else engine_factory
         self.engines = Engines(factory, lambda reference: self.chat.engine_changed(reference))
-        self.chat = ChatScreen(loaded.config, self.conversations, self.engines)
+        if workspace is None and conversations is None:
+            workspace = WorkspaceFile(workspace_path())
+        begins_anew = loaded.origin_of("chat.model") == "flag"
+        self.chat = ChatScreen(loaded.config, self.conversations, self.engines, workspace, begins_anew)
         self.add_mode("chat", lambda: self.chat)
         self.add_mode("training", self._training_screen)
         self.theme = loaded.config.ui.theme
@@ -111,7 +116,7 @@ class TuiChatApp(App[None]):
     def _training_screen(self) -> Screen[Any]:
         from tui_chat.screens.training import TrainingScreen  # here: after the first paint
 
-        return TrainingScreen(self._run_name)
+        return TrainingScreen(self._run_name, self.chat.keeper.run, self.chat.keeper.watch)
 
     # ---- from one screen to another
 
@@ -201,11 +206,11 @@ class TuiChatApp(App[None]):
                 loop.add_signal_handler(number := getattr(signal, name), leave, number)
 
     async def action_quit(self) -> None:
-        """Stop and save every reply, close the engines, and leave. Runs go on."""
-        await asyncio.gather(*(pane.stop() for pane in self.chat.panes))
+        """Stop and save every reply, keep what was not sent, close the engines, and leave. Runs go on."""
+        await self.chat.settle()
         await self.engines.close_all()
         self.exit()
 
     async def on_unmount(self) -> None:
         await self.engines.close_all()
-        self.conversations.close()
+        await asyncio.to_thread(self.conversations.close)  # it waits for what is being saved

@@ -173,7 +173,7 @@ class ChatSession:
             ending = replace(begun, status="error", error=str(error))
         finally:
             saving.cancel()
-            self._end(_signed(ending, said_by), "".join(pieces), log.tokens)
+            await self._end(_signed(ending, said_by), "".join(pieces), log.tokens)
 
     def _stream(self, engine: AppEngine, messages: list[ChatMessage]) -> AsyncIterator[GenerationEvent]:
         if self._fork is None:
@@ -181,10 +181,10 @@ class ChatSession:
         fork = self._fork
         return token_engine(engine).stream(messages, self._generation, fork.reference, prefix=fork.prefix)
 
-    def end_unbegun(self) -> None:
+    async def end_unbegun(self) -> None:
         """Close a reply that was stopped before `reply` began, if there is one."""
         if self.messages and self.messages[-1].status == "streaming":
-            self._end(replace(self.messages[-1], status="stopped"), "")
+            await self._end(replace(self.messages[-1], status="stopped"), "")
 
     def asked_before(self, message: int) -> list[ChatMessage]:
         """What the model was given for the reply with this id, as far as the conversation still knows."""
@@ -247,17 +247,16 @@ class ChatSession:
             with contextlib.suppress(UserError):  # the save at the end tells
                 await asyncio.to_thread(self._conversations.save_growing, begun.id, "".join(pieces))
 
-    def _end(self, ending: StoredMessage, text: str, said: ReplyTokens | None = None) -> None:
+    async def _end(self, ending: StoredMessage, text: str, said: ReplyTokens | None = None) -> None:
         tokens = ending.completion_tokens if ending.completion_tokens is not None else self.chunks
         ending = replace(ending, content=text, completion_tokens=tokens)
-        try:
-            # Not in a thread: this must also be done while the app is closing. It takes a millisecond.
-            self._conversations.update(ending)
-            if said is not None:
-                self._conversations.keep_tokens(ending.id, said)
-        except UserError as error:
-            ending = replace(ending, error=str(error))
         self.messages[-1] = ending
+        try:  # whole: however often this is cancelled, and while the app is closing
+            await whole(asyncio.to_thread(self._conversations.save_ending, ending))
+            if said is not None:
+                await whole(asyncio.to_thread(self._conversations.keep_tokens, ending.id, said))
+        except UserError as error:
+            self.messages[-1] = replace(ending, error=str(error))
 
 
 def _without_companions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:

@@ -80,6 +80,19 @@ def memory_database() -> sqlite3.Connection:
     return connection
 
 
+def opened_or_in_memory(path: Path) -> tuple[sqlite3.Connection, str]:
+    """Like `open_database`; a file that cannot be opened is replaced by the memory, with word of it."""
+    try:
+        return open_database(path)
+    except UserError as error:
+        return memory_database(), f"{error} What you say now will not be kept."
+
+
+def wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
+    """How long the next statements wait for another app that holds the file."""
+    connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All statements inside are written, or none."""

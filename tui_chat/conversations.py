@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,8 +25,10 @@ from engine.chat import Role
 from engine.errors import UserError
 from tui_chat import conversation_schema
 from tui_chat.reply_tokens import ReplyTokens
+from tui_chat.unsaved_replies import UnsavedReplies
 
 Status = Literal["complete", "streaming", "stopped", "error"]
+ENDING_SECONDS = 2.0  # that the end of a reply waits for a file in use
 KEEP_DELETED_SECONDS = 7 * 24 * 3600
 
 
@@ -86,8 +88,12 @@ _FOUND_WORDS = """
 class Conversations:
     """The conversation file. Methods may be called from any thread, one at a time."""
 
-    def __init__(self, open_database: Callable[[], tuple[sqlite3.Connection, str]]) -> None:
+    def __init__(
+        self, open_database: Callable[[], tuple[sqlite3.Connection, str]], path: Path | None = None
+    ) -> None:
+        """`path` is that of the file, where there is one: what it does not take is kept beside it."""
         self._open_database = open_database
+        self._unsaved = UnsavedReplies(path.with_name(f"{path.name}.unsaved") if path else None)
         self._opened: sqlite3.Connection | None = None
         self._turn = threading.Lock()
         self.notice = ""  # what the user should be told about opening, if anything
@@ -99,7 +105,7 @@ class Conversations:
         Raises:
             UserError: when it cannot be opened, or was written by a newer tui-chat.
         """
-        conversations = cls(lambda: conversation_schema.open_database(path))
+        conversations = cls(lambda: conversation_schema.open_database(path), path)
         conversations.tidy()
         return conversations
 
@@ -109,7 +115,7 @@ class Conversations:
 
         When the file cannot be opened, conversations are kept in memory, and the `notice` says so.
         """
-        return cls(lambda: _opened_or_in_memory(path))
+        return cls(lambda: conversation_schema.opened_or_in_memory(path), path)
 
     @classmethod
     def in_memory(cls) -> Conversations:
@@ -123,10 +129,11 @@ class Conversations:
         return self._opened
 
     def close(self) -> None:
-        """Close the file."""
-        with self._turn:
+        """Close the file, once what is being saved is saved, or has waited long enough."""
+        if self._turn.acquire(timeout=ENDING_SECONDS):
             if self._opened is not None:
                 self._opened.close()
+            self._turn.release()
 
     # ---- conversations
 
@@ -185,7 +192,8 @@ class Conversations:
         self._change("UPDATE conversations SET deleted = NULL WHERE id = ?", conversation)
 
     def tidy(self) -> None:
-        """Forget what was deleted long ago."""
+        """Forget what was deleted long ago, and take in what could not be saved."""
+        self._take_in_unsaved()
         too_old = time.time() - KEEP_DELETED_SECONDS
         self._change("DELETE FROM conversations WHERE deleted < ?", too_old)
 
@@ -193,6 +201,7 @@ class Conversations:
 
     def messages(self, conversation: int) -> list[StoredMessage]:
         """The messages of a conversation, oldest first."""
+        self._take_in_unsaved()
         columns = ", ".join(_MESSAGE_FIELDS)
         query = f"SELECT {columns} FROM messages WHERE conversation = :id ORDER BY id"
         return [StoredMessage(*row) for row in self._read(query, {"id": conversation})]
@@ -214,16 +223,33 @@ class Conversations:
 
     def update(self, message: StoredMessage) -> None:
         """Save a message that was added before, as it is now."""
-        columns = ", ".join(f"{name} = ?" for name in _SAVED_FIELDS)
-        self._change(f"UPDATE messages SET {columns} WHERE id = ?", *_values(message), message.id)
+        with self._writing() as execute:
+            _update(execute, message)
+
+    def save_ending(self, message: StoredMessage) -> None:
+        """Like `update`, but in bounded time: what the file does not take by then is kept beside it.
+
+        Raises:
+            UserError: when neither can be written.
+        """
+        try:
+            with self._writing(ENDING_SECONDS) as execute:
+                _update(execute, message)
+        except UserError:
+            self._unsaved.keep(message.id, asdict(message))
+
+    def _take_in_unsaved(self) -> None:
+        """Save what was kept beside the file; what still cannot be saved stays there."""
+        for id, fields in self._unsaved.kept():
+            with self._writing() as execute:
+                _update(execute, StoredMessage(**fields))
+            self._unsaved.forget(id)
 
     def save_growing(self, message: int, content: str) -> None:
         """Save what has been said of a reply so far; does nothing once the reply has ended."""
-        self._change(
-            "UPDATE messages SET content = ? WHERE id = ? AND status = 'streaming'",
-            storable(content),
-            message,
-        )
+        statement = "UPDATE messages SET content = ? WHERE id = ? AND status = 'streaming'"
+        with self._writing(ENDING_SECONDS) as execute:
+            execute(statement, (storable(content), message))
 
     def remove_message(self, message: int) -> None:
         """Take a message out of its conversation, for good."""
@@ -280,16 +306,17 @@ class Conversations:
             execute(statement, values)
 
     @contextmanager
-    def _writing(self) -> Iterator[Any]:
-        with self._turn, _told_to_a_person(), conversation_schema.transaction(self._connection):
-            yield self._connection.execute
-
-
-def _opened_or_in_memory(path: Path) -> tuple[sqlite3.Connection, str]:
-    try:
-        return conversation_schema.open_database(path)
-    except UserError as error:
-        return conversation_schema.memory_database(), f"{error} What you say now will not be kept."
+    def _writing(self, seconds: float = conversation_schema.BUSY_SECONDS) -> Iterator[Any]:
+        """One transaction; it is refused when another app or thread does not let go for so long."""
+        if not self._turn.acquire(timeout=seconds):
+            raise UserError("The conversations are busy: another call has not ended.")
+        try:
+            with _told_to_a_person():
+                conversation_schema.wait_at_most(self._connection, seconds)
+                with conversation_schema.transaction(self._connection):
+                    yield self._connection.execute
+        finally:
+            self._turn.release()
 
 
 @contextmanager
@@ -304,6 +331,11 @@ def fts_terms(query: str) -> str:
     """An FTS5 query that means all words of `query`; every character is searched for, none is syntax."""
     words = storable(query).replace("\0", " ").replace('"', " ").split()
     return " ".join(f'"{word}"*' for word in words if any(character.isalnum() for character in word))
+
+
+def _update(execute: Any, message: StoredMessage) -> None:
+    columns = ", ".join(f"{name} = ?" for name in _SAVED_FIELDS)
+    execute(f"UPDATE messages SET {columns} WHERE id = ?", (*_values(message), message.id))
 
 
 def _values(message: StoredMessage) -> tuple[Any, ...]:

@@ -15,8 +15,8 @@ from engine.errors import UserError
 from engine.generation import GenerationEvent, GenerationSettings
 from engine.manifest import write_manifest
 from engine.paths import runs_path
+from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
-from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
 from tui_chat.app import TuiChatApp
 from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings

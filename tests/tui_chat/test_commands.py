@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import UserError
 from engine.paths import runs_path
+from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tests.tui_chat.fake_run import FakeRun
-from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
 from tui_chat.app import TuiChatApp
 from tui_chat.commands import commands_of, tell
 from tui_chat.companions_in_chat import Companions
@@ -32,11 +32,11 @@ async def test_a_joke_waits_for_why_also_while_no_model_is_loaded() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: settled(app.chat.pane, 1))
         for count in range(3, 12, 2):
-            if app.chat.pane._companions._joke is None:
+            if app.chat.pane._replies._companions._joke is None:
                 break
             await send(pilot, "who is there? why?")
             await until(pilot, lambda: settled(app.chat.pane, count))  # noqa: B023
-        assert app.chat.pane._companions._joke is None
+        assert app.chat.pane._replies._companions._joke is None
         assert engines["builtin"].asked == []
         assert all(message.content for message in app.chat.pane.session.messages)
         await send(pilot, "and now?")

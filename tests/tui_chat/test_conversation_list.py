@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.widgets import Input, OptionList
 
+from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import fake_app, until
-from tests.tui_chat.test_chat_screen import screen_text, send, settled
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.widgets.conversation_list import ConversationList
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from textual.widgets import Input, Select, Static
 
 from engine.errors import UserError
+from tests.tui_chat.chat_pilot import screen_text
 from tests.tui_chat.fake_engine import fake_app, until
-from tests.tui_chat.test_chat_screen import screen_text
 from trainers.evaluation import (
     Evaluation,
     EvaluationProcess,

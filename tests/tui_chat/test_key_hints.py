@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.wire import LoadedModel
+from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
-from tests.tui_chat.test_chat_screen import screen_text, send, settled
 from tui_chat.app import TuiChatApp
 from tui_chat.config import load_config, save_setting
 from tui_chat.conversations import Conversations

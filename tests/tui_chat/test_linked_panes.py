@@ -6,8 +6,8 @@ import asyncio
 
 from textual.pilot import Pilot
 
+from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
-from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
 from tui_chat.app import TuiChatApp
 
 MODELS = ("builtin", "run:poet@best", "run:poet@step-500")

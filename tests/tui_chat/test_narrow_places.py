@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.tui_chat.chat_pilot import screen_text
 from tests.tui_chat.fake_engine import fake_app, until
-from tests.tui_chat.test_chat_screen import screen_text
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.widgets.pane_title import PaneTitle
 

@@ -9,8 +9,8 @@ from textual.widgets import Input, Static
 from engine import model_library
 from engine.model_card import ModelCard
 from engine.model_library import ModelEntry
+from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
-from tests.tui_chat.test_chat_screen import screen_text, send, settled
 from tui_chat.conversations import Conversations
 from tui_chat.screens import model_picker
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
-from tests.tui_chat.test_chat_screen import settled
 from tui_chat.chat_session import whole
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.widgets.prompt_input import PromptInput
@@ -80,3 +81,53 @@ async def test_what_was_typed_while_a_message_was_being_saved_stays(in_the_box: 
         prompt.text = in_the_box
         prompt.accept("Hello")
         assert prompt.text == stays
+
+
+async def test_escape_stops_a_reply_and_keeps_its_text() -> None:
+    engines, conversations = FakeEngines(), Conversations.in_memory()
+    app = fake_app(engines, conversations)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "builtin" in engines)
+        engines["builtin"].script = ["Once upon ", "a time", asyncio.Event(), "never said"]
+        await send(pilot, "story")
+        await until(pilot, lambda: app.chat.pane.session.chunks == 2)
+        await pilot.press("escape")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert said(app.chat.pane)[1] == ("assistant", "Once upon a time", "stopped")
+        assert engines["builtin"].cancelled == 1
+        stored = conversations.messages(conversations.newest()[0].id)
+        assert (stored[1].content, stored[1].status) == ("Once upon a time", "stopped")
+        await pilot.pause(0.2)
+        assert "Once upon a time" in screen_text(app)
+        assert "stopped" in screen_text(app)
+
+
+async def test_ctrl_c_stops_a_reply_and_only_then_leaves() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "builtin" in engines)
+        engines["builtin"].script = ["part", asyncio.Event()]
+        await send(pilot, "x")
+        await until(pilot, lambda: app.chat.pane.session.chunks == 1)
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert app.is_running
+        await pilot.press("ctrl+c", "ctrl+c")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_quitting_in_the_middle_of_a_reply_saves_what_was_said(tmp_path: Path) -> None:
+    file, engines = tmp_path / "conversations.db", FakeEngines()
+    app = fake_app(engines, Conversations.open(file))
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "builtin" in engines)
+        engines["builtin"].script = ["so far", asyncio.Event()]
+        await send(pilot, "go")
+        await until(pilot, lambda: app.chat.pane.session.chunks == 1)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+    conversations = Conversations.open(file)
+    assert [m.content for m in conversations.messages(conversations.newest()[0].id)] == ["go", "so far"]
+    assert engines["builtin"].closed
+    conversations.close()

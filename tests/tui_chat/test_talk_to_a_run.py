@@ -12,8 +12,8 @@ from textual.widgets import Input, OptionList
 from engine.errors import UserError
 from engine.manifest import write_manifest
 from engine.paths import runs_path
+from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
-from tests.tui_chat.test_chat_screen import screen_text, send, settled
 from tui_chat import conversation_schema
 from tui_chat.conversations import Conversations
 from tui_chat.screens.model_picker import ModelPicker

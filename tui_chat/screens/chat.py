@@ -6,7 +6,7 @@ The one rule: this screen passes on; what happens inside a pane or the list is t
 from __future__ import annotations
 
 import asyncio
-import secrets
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
+from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
 from engine.model_library import run_of
@@ -26,6 +27,7 @@ from tui_chat.conversations import Conversations
 from tui_chat.engines import Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.screens import pane_dialogs
+from tui_chat.screens.workspace_keeper import WorkspaceKeeper
 from tui_chat.text import visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
@@ -34,9 +36,10 @@ from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.list_drawer import ListDrawer
 from tui_chat.widgets.pane_row import PaneRow
 from tui_chat.widgets.pane_tabs import PaneTabs
-from tui_chat.widgets.prompt_input import PromptInput
+from tui_chat.workspace import WorkspaceFile
 
 _TWICE_SECONDS = 2.0
+_KEEP_SECONDS = 1.0
 
 
 def _key(
@@ -74,7 +77,15 @@ class ChatScreen(Screen[None]):
         ),
     ]
 
-    def __init__(self, config: AppConfig, conversations: Conversations, engines: Engines) -> None:
+    def __init__(
+        self,
+        config: AppConfig,
+        conversations: Conversations,
+        engines: Engines,
+        workspace: WorkspaceFile | None = None,
+        begins_anew: bool = False,
+    ) -> None:
+        """`begins_anew` leaves the conversation of the first pane, for a model that was asked for."""
         super().__init__()
         self._config = config
         self._conversations = conversations
@@ -84,6 +95,15 @@ class ChatScreen(Screen[None]):
         self._drawer = ListDrawer(self._list, config.ui.show_conversations, self.focus_prompt)
         self._tabs = PaneTabs()
         self._shown = range(1)  # the panes on the screen
+        self.keeper = WorkspaceKeeper(
+            workspace or WorkspaceFile(),
+            self._row,
+            conversations,
+            lambda: self.default_settings,
+            begins_anew,
+        )
+        self._opening: Worker[None] | None = None
+        self._trouble = ""  # with keeping the panes, as last told
         self._interrupted_at = 0.0  # when Ctrl+C last had nothing to do
 
     def compose(self) -> ComposeResult:
@@ -99,12 +119,20 @@ class ChatScreen(Screen[None]):
         self.pane.prompt.focus()
 
     def begin_work(self) -> None:
-        """What may wait until the screen is there: the list, the prompt's history, the model."""
+        """What may wait until the screen is there: the list, the panes of last time, the model, the history."""
         self._list.reload()
-        self._read_history()
-        self.pane.load_model()
+        self._opening = self.run_worker(self._open())
 
-    @work
+    async def _open(self) -> None:
+        try:
+            await self.keeper.restore()
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+        for pane in self.panes:
+            pane.load_model()
+        self.set_interval(_KEEP_SECONDS, self._keep)
+        await self._read_history()
+
     async def _read_history(self) -> None:
         try:
             sent = await asyncio.to_thread(self._conversations.prompts)
@@ -115,6 +143,23 @@ class ChatScreen(Screen[None]):
             self.notify(str(error), severity="error", markup=False)
         if notice := self._conversations.notice:
             self.notify(visible(notice), severity="warning", timeout=20, markup=False)
+
+    @work(exclusive=True, group="keep")
+    async def _keep(self) -> None:
+        """Now and then, since an app that is killed has no time for it."""
+        trouble = await self.keeper.keep()
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self.notify(trouble or "The panes are kept again.", severity="warning", markup=False)
+
+    async def settle(self) -> None:
+        """Take what was sent, stop the replies, and keep what was not sent: the app is about to end."""
+        if self._opening is not None:
+            with contextlib.suppress(WorkerError):
+                await self._opening.wait()
+        await asyncio.gather(*(pane.prompt.settled() for pane in self.panes))
+        await asyncio.gather(*(pane.stop() for pane in self.panes))
+        await self.keeper.keep()
 
     # ---- panes
 
@@ -247,30 +292,13 @@ class ChatScreen(Screen[None]):
     def action_link_panes(self) -> None:
         self._row.toggle_link()
 
-    @on(PromptInput.Submitted)
-    def send_to_all(self, event: PromptInput.Submitted) -> None:
-        """Ask every pane the same with the same seed, so that only the models differ."""
-        if any(pane.is_replying for pane in self.panes):
-            key = key_in_words(self, "chat.stop_all")
-            self.notify(f"A reply is still being written. {key} stops all.", markup=False)
-            return
-        seeds = [pane.settings.generation.seed for pane in (self.pane, *self.panes)]
-        seed = next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31))
-        for pane in self.panes:
-            pane.ask(event.text, event.prompt if event.prompt is pane.prompt else None, seed)
-
-    @property
-    def _stoppable(self) -> Sequence[ChatPane]:
-        """The panes that Escape stops together."""
-        return [pane for pane in self.panes if pane.is_replying and (pane.linked or pane is self.pane)]
-
     async def action_stop(self) -> None:
-        await asyncio.gather(*(pane.stop() for pane in self._stoppable))
+        await self._row.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "step_checkpoints":  # a key that does nothing is not shown
             return run_of(self.pane.settings.model) is not None
-        return bool(self.pane.linked and self._stoppable) if action == "stop" else True
+        return bool(self.pane.linked and self._row.stoppable) if action == "stop" else True
 
     def action_pane(self, number: int) -> None:
         if number <= len(self.panes):
@@ -302,7 +330,7 @@ class ChatScreen(Screen[None]):
         if selected:
             await send_to_clipboard(self.app, selected, "Selection")
             self.clear_selection()
-        elif self._stoppable:
+        elif self._row.stoppable:
             await self.action_stop()
         elif time.monotonic() - self._interrupted_at < _TWICE_SECONDS:
             await self.app.action_quit()

@@ -39,8 +39,7 @@ async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
     """Ask the last question again at other checkpoints of the run."""
     from tui_chat.screens import checkpoint_steps
 
-    if pane.is_replying:
-        pane.notify(pane.still_replying, markup=False)
+    if not pane.is_free():
         return
     try:
         question = checkpoint_steps.question_of(pane.session)

@@ -6,6 +6,8 @@ them, and leaving the screen or the app changes nothing for them.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import on, work
@@ -22,9 +24,11 @@ from trainers.run_comparison import compare
 from trainers.run_directory import RunDirectory
 from tui_chat.key_bindings import key_in_words
 from tui_chat.plots import default_path, plot_in_child
-from tui_chat.run_watch import RunWatch, WatchedRun
+from tui_chat.run_watch import RunWatch, WatchedRun, look_at
 from tui_chat.screens.compare_runs import CompareRuns, beside
+from tui_chat.screens.question import Question
 from tui_chat.screens.run_steering import RunSteering
+from tui_chat.text import one_line
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.run_curves import RunCurves
@@ -67,8 +71,16 @@ class TrainingScreen(RunSteering):
         ),
     ]
 
-    def __init__(self, run_name: str | None = None) -> None:
+    def __init__(
+        self,
+        run_name: str | None = None,
+        last_watched: str = "",
+        on_watch: Callable[[str], None] = lambda name: None,
+    ) -> None:
+        """Begins with `run_name`, else a run that is active, else `last_watched`; `on_watch` hears what is on show."""
         super().__init__()
+        self._last_watched = last_watched
+        self._on_watch = on_watch
         self._run_watch = RunWatch(runs_path())
         self._runs: list[WatchedRun] = []
         self._wanted = run_name  # to be chosen as soon as it is in the list
@@ -130,10 +142,17 @@ class TrainingScreen(RunSteering):
             f" · {active} active" if active else ""
         )
         self.query_one("#runs-title", Static).update(title)
+        if self._monitored is None and self._wanted is None:
+            self._wanted = self._worth_watching()
         if self._wanted and self._find(self._wanted):
             runs.select(self._wanted)
             self._wanted = None
         self._show_chosen()
+
+    def _worth_watching(self) -> str | None:
+        """A run that is active, or else the one that was watched last."""
+        active = [watched.run.name for watched in self._runs if watched.is_active]
+        return self._last_watched if self._last_watched in active or not active else active[0]
 
     def show_run(self, name: str) -> None:
         """Choose a run, now or as soon as it is there."""
@@ -157,6 +176,7 @@ class TrainingScreen(RunSteering):
             monitor.show(watched)
         else:
             self._monitored = watched.run.name
+            self._on_watch(watched.run.name)
             monitor.open(watched)
         for name in ("pause", "resume", "save", "stop", "delete"):
             self.query_one(f"#{name}").display = self._is_possible(name, watched)
@@ -168,7 +188,7 @@ class TrainingScreen(RunSteering):
             "pause": watched.status.state == "running" and not is_pausing,
             "resume": is_pausing or not watched.is_active or watched.status.state == "paused",
             "save": watched.status.state == "running",
-            "stop": watched.is_active and "stop" not in watched.wishes,
+            "stop": watched.is_active,
             "delete": not watched.is_active,
         }.get(action, True)
 
@@ -273,8 +293,32 @@ class TrainingScreen(RunSteering):
             # Not typed: the app is named by its screens' callers only, or each would import the other.
             await self.app.chat_with(f"run:{watched.run.name}@{which}")  # type: ignore[attr-defined]
         elif watched.status.state == "running":
-            self._tell(
-                launcher.save_run, "There is no checkpoint yet. The run saves one now: try again in a moment."
-            )
+            self._save_then_chat(watched.run)
         else:
             self._say("This run has no checkpoint to chat with.", "warning")
+
+    @work(exclusive=True, group="first checkpoint")
+    async def _save_then_chat(self, run: RunDirectory) -> None:
+        """A run without a checkpoint can save one now; the chat opens when it is there."""
+        question = Question(
+            f"“{one_line(run.name)}” has no checkpoint yet",
+            "It can save one after its current step; the chat opens when it is there.",
+            yes="Save one and chat",
+            no="Not now",
+        )
+        if not await self.app.push_screen_wait(question):
+            return
+        try:
+            await asyncio.to_thread(launcher.save_run, run)
+        except (UserError, OSError) as error:
+            self._say(str(error), "error")
+            return
+        while not run.checkpoints():
+            if not look_at(run).is_active:
+                self._say(f"“{run.name}” has ended without a checkpoint.", "warning")
+                return
+            await asyncio.sleep(1 / LOOKS_PER_SECOND)  # a run tells by its files alone
+        if self.app.screen.is_modal:
+            self._say(f"“{run.name}” has saved a checkpoint: it can be talked to now.")
+        else:
+            await self.app.chat_with(f"run:{run.name}@latest")  # type: ignore[attr-defined]

@@ -1,13 +1,12 @@
 """One chat: a title, what was said, and the prompt; with its own model, settings and conversation.
 
-    PromptInput.Submitted -> say (saved) -> a companion's answer, or the model's reply -> Transcript
+    PromptInput.Submitted -> Replies -> Transcript
 
-The one rule: a pane is busy exactly while its reply worker runs; no flag says so.
+The one rule: a pane holds its parts together; what is said, and when, is the business of `Replies`.
 """
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,22 +15,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.worker import Worker, WorkerError
+from textual.worker import Worker
 
 from engine.errors import UserError
-from tui_chat.chat_session import ChatSession, whole
-from tui_chat.chat_settings import ChatSettings, short_reference
-from tui_chat.companions_in_chat import Companions
-from tui_chat.conversations import Conversation, Conversations, StoredMessage
+from tui_chat.chat_session import ChatSession
+from tui_chat.chat_settings import ChatSettings
+from tui_chat.conversations import Conversation, Conversations, StoredMessage, storable
 from tui_chat.engines import Engines
-from tui_chat.key_bindings import key_in_words
 from tui_chat.text import one_line
 from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
 from tui_chat.widgets.pane_title import PaneTitle, progress_bar
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.transcript import Transcript
-
-_STATUS_SECONDS = 0.5
+from tui_chat.workspace import PaneState
 
 
 class ChatPane(Vertical):
@@ -66,8 +63,9 @@ class ChatPane(Vertical):
         self._title = PaneTitle()
         self._conversations = conversations
         self._engines = engines
-        self._companions = Companions()
-        self._reply: Worker[None] | None = None
+        self._replies = Replies(
+            self, self.session, self.transcript, engines, self.refresh_title, self._turned
+        )
         self._load_error = ""
 
     def compose(self) -> ComposeResult:
@@ -84,12 +82,7 @@ class ChatPane(Vertical):
     @property
     def is_replying(self) -> bool:
         """Whether a reply is under way, or waits for its model."""
-        return self._reply is not None and not self._reply.is_finished
-
-    @property
-    def still_replying(self) -> str:
-        """Why nothing else can be said now."""
-        return f"The reply is still being written. {key_in_words(self, 'pane.stop')} stops it."
+        return self._replies.is_under_way
 
     @property
     def settings(self) -> ChatSettings:
@@ -98,8 +91,7 @@ class ChatPane(Vertical):
     @property
     def model_name(self) -> str:
         """The loaded model's own name, or how it is referred to."""
-        model = self._engines.engine_for(self.settings.model).model
-        return model.name if model else short_reference(self.settings.model)
+        return self._replies.model_name
 
     def refresh_title(self) -> None:
         """Show the model, what it is doing, and how it samples."""
@@ -134,6 +126,25 @@ class ChatPane(Vertical):
         await self.session.open(conversation)
         await self._show_session()
 
+    def state(self, default: ChatSettings) -> PaneState:
+        """How this pane stands, to be kept."""
+        conversation = self.session.conversation
+        return PaneState(
+            settings=None if self.settings == default else self.settings,
+            conversation=conversation.id if conversation else None,
+            draft=storable(self.prompt.text),
+        )
+
+    async def restore(self, state: PaneState, conversation: Conversation | None) -> None:
+        """Stand as in an earlier session; what was typed meanwhile comes after what was typed then."""
+        if state.settings is not None:
+            self.session.settings = state.settings
+        if conversation is not None:
+            await self.session.open(conversation)
+            await self.transcript.show(self.session.messages)
+        if state.draft:
+            self.prompt.put(state.draft + self.prompt.text)
+
     async def begin_anew(self) -> None:
         """An empty conversation."""
         await self.stop()
@@ -141,7 +152,7 @@ class ChatPane(Vertical):
         await self._show_session()
 
     async def _show_session(self) -> None:
-        self._companions = Companions()
+        self._replies.forget_companions()
         await self.transcript.show(self.session.messages)
         self.post_message(self.ConversationChanged(self))
         self.load_model()
@@ -161,7 +172,7 @@ class ChatPane(Vertical):
         """Load the model while the first message is being typed."""
         engine = self._engines.engine_for(self.settings.model)
         self._load_error = ""
-        ticking = self.set_interval(_STATUS_SECONDS, self.refresh_title)
+        ticking = self.set_interval(STATUS_SECONDS, self.refresh_title)
         try:
             await engine.load()
         except UserError as error:
@@ -170,142 +181,61 @@ class ChatPane(Vertical):
         finally:
             ticking.stop()
             self.refresh_title()
-            self.post_message(self.ConversationChanged(self))  # its model has a name now
+            self._turned()  # its model has a name now
 
     # ---- sending and replying
 
     @on(PromptInput.Submitted)
     def send(self, event: PromptInput.Submitted) -> None:
         """The user sent a message; it stays in the box when it cannot be taken now."""
-        if self.linked:
-            return
-        event.stop()
-        if self.is_replying:
-            self.notify(self.still_replying, markup=False)
-            return
-        self._begin(self._converse(event.text, event.prompt))
+        if not self.linked:
+            event.stop()
+            if self._replies.is_free():
+                self._replies.send(event.text, event.prompt)
 
     def ask(self, text: str, prompt: PromptInput | None = None, seed: int | None = None) -> None:
         """Send a message as if it had been typed, or because it was typed in `prompt`."""
         if not self.is_replying:
-            self._begin(self._converse(text, prompt, seed))
+            self._replies.send(text, prompt, seed)
 
     def tell(self, companion: str, topic: str = "") -> None:
         """Let a companion speak: a "joke", or a "poem"."""
-        if self.is_replying:
-            self.notify(self.still_replying, markup=False)
-            return
-        self._begin(self._tell(self._companions.begin(companion, topic)))
+        if self._replies.is_free():
+            self._replies.tell(companion, topic)
 
-    def _begin(self, what: object) -> None:
-        self._reply = self.run_worker(self._guarded(what), group="reply", exclusive=True)
-        self.refresh_title()
-
-    async def _guarded(self, what: object) -> None:
-        try:
-            await what  # type: ignore[misc]
-        except UserError as error:
-            self.notify(str(error), severity="error", markup=False)
-        finally:
-            self.post_message(self.ConversationChanged(self))
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        if event.worker is self._reply:
-            self.refresh_title()
-
-    async def _converse(self, text: str, prompt: PromptInput | None, seed: int | None = None) -> None:
-        await whole(self._say(text, prompt))
-        answer = self._companions.answer(text)
-        await (self._tell(answer) if answer else self._reply_once(seed))
-
-    async def _say(self, text: str, prompt: PromptInput | None) -> None:
-        message = await self.session.say(text)
-        if prompt is not None:
-            prompt.accept(text)
-        await self.transcript.add(message)
-        self.post_message(self.ConversationChanged(self))
-
-    async def _tell(self, text: str) -> None:
-        await whole(self._add_told(text))
-
-    async def _add_told(self, text: str) -> None:
-        await self.transcript.add(await self.session.told(text))
-
-    async def _reply_once(self, seed: int | None = None) -> None:
-        engine = self._engines.engine_for(self.settings.model)
-        try:
-            view = await whole(self._begin_reply(seed))
-            ticking = self.set_interval(_STATUS_SECONDS, lambda: self._tell_progress(view))
-            self._tell_progress(view)
-            try:
-                await self.session.reply(engine, view.feed)
-            finally:
-                ticking.stop()
-        finally:
-            self.session.end_unbegun()
-            self.transcript.finish(self.session.messages[-1])
-
-    async def _begin_reply(self, seed: int | None) -> MessageView:
-        return await self.transcript.add(await self.session.begin_reply(self.model_name, seed))
-
-    def _tell_progress(self, view: MessageView) -> None:
-        """While nothing is said yet, what is waited for; then how fast it goes."""
-        if self.session.chunks:
-            view.tell(f"{self.session.chunks:,} tokens  ·  {self.session.tokens_per_second:,.0f}/s")
-            return
-        state = self._engines.engine_for(self.settings.model).state
-        self.refresh_title()
-        words = {"loading": "waiting for the model to load", "stopped": "starting"}.get(state, "thinking…")
-        view.tell(self._engines.waits_for(self.settings.model) or words)
-
-    # ---- actions
+    def take(self, reply: StoredMessage) -> None:
+        """Put a reply in the place of the one to the last question."""
+        if not self.is_replying:
+            self._replies.take(reply)
 
     async def stop(self) -> None:
         """Stop the reply and wait until what was said is saved."""
-        worker = self._reply
-        if worker is not None and not worker.is_finished:
-            worker.cancel()
-            await self._settled(worker)
+        await self._replies.stop()
 
-    async def _settled(self, worker: Worker[None]) -> None:
-        with contextlib.suppress(WorkerError):  # cancelled, as we asked
-            await worker.wait()
-        self.refresh_title()
+    def is_free(self) -> bool:
+        """Whether something can be said now; tells the user when not."""
+        return self._replies.is_free()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        self._replies.worker_changed(event.worker)
 
     async def action_stop(self) -> None:
         await self.stop()
 
     def action_regenerate(self) -> None:
         """Take the last reply back and ask for another."""
-        replaced = self.session.regenerated()
         if self.is_replying or not any(message.role == "user" for message in self.session.messages):
             self.notify("There is no reply to say again.", markup=False)
-            return
-        self._begin(self._again(replaced))
-
-    async def _again(self, replaced: list[StoredMessage]) -> None:
-        await self._engines.engine_for(self.settings.model).load()  # a model that is not there costs no reply
-        await whole(self._take_back(replaced))
-        await self._reply_once()
-
-    def take(self, reply: StoredMessage) -> None:
-        """Put a reply in the place of the one to the last question."""
-        if not self.is_replying:
-            self._begin(whole(self._replace_reply(reply)))
-
-    async def _replace_reply(self, reply: StoredMessage) -> None:
-        replaced = self.session.regenerated()
-        await self.transcript.add(await self.session.take(reply))
-        await self._take_back(replaced)
-
-    async def _take_back(self, replaced: list[StoredMessage]) -> None:
-        await self.session.forget(replaced)
-        await self.transcript.remove_views(replaced)
+        else:
+            self._replies.again()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
             return self.is_replying and not self.linked
         return True
+
+    def _turned(self) -> None:
+        self.post_message(self.ConversationChanged(self))
 
     # ---- following
 

@@ -5,17 +5,22 @@ Panes that do not fit are kept and hidden. The one rule: the focused pane is alw
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 
 from tui_chat.chat_settings import ChatSettings
+from tui_chat.conversations import Conversation
 from tui_chat.key_bindings import key_in_words
 from tui_chat.widgets.chat_pane import ChatPane
+from tui_chat.widgets.prompt_input import PromptInput
+from tui_chat.workspace import PaneState, Workspace
 
 MOST_PANES = 4
 _NARROWEST_PANE = 42  # cells
@@ -82,6 +87,33 @@ class PaneRow(Horizontal):
         await pane.change_settings(settings)
         self.focus_pane(self._panes.index(pane))
 
+    def state(self, default: ChatSettings) -> Workspace:
+        """How the panes stand; `default` is what a new chat starts with."""
+        panes = tuple(pane.state(default) for pane in self._panes)
+        return Workspace(panes=panes, focused=self._place, linked=self._linked)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was done yet but typing."""
+        return len(self._panes) == 1 and not self.pane.session.messages and not self.pane.is_replying
+
+    async def restore(
+        self,
+        states: Sequence[PaneState],
+        conversations: Sequence[Conversation | None],
+        focused: int,
+        is_linked: bool,
+        default: ChatSettings,
+    ) -> None:
+        """Let the panes stand as they did; a conversation that is gone is None."""
+        for place, (state, conversation) in enumerate(zip(states, conversations, strict=True)):
+            if place:
+                self._panes.append(self._new_pane(state.settings or default))
+                await self.mount(self._panes[-1])
+            await self._panes[-1].restore(state, conversation)
+        self._linked = is_linked
+        self.focus_pane(focused)
+
     def toggle_link(self) -> None:
         """Send what is typed in one pane to all of them, or no longer."""
         if len(self._panes) == 1:
@@ -90,6 +122,28 @@ class PaneRow(Horizontal):
             return
         self._linked = not self._linked
         self.show_panes()
+
+    @on(PromptInput.Submitted)
+    def send_to_all(self, event: PromptInput.Submitted) -> None:
+        """Ask every pane the same with the same seed, so that only the models differ."""
+        event.stop()
+        if any(pane.is_replying for pane in self._panes):
+            key = key_in_words(self, "chat.stop_all")
+            self.notify(f"A reply is still being written. {key} stops all.", markup=False)
+            return
+        seeds = [pane.settings.generation.seed for pane in (self.pane, *self._panes)]
+        seed = next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31))
+        for pane in self._panes:
+            pane.ask(event.text, event.prompt if event.prompt is pane.prompt else None, seed)
+
+    @property
+    def stoppable(self) -> Sequence[ChatPane]:
+        """The panes whose replies are stopped together."""
+        return [pane for pane in self._panes if pane.is_replying and (pane.linked or pane is self.pane)]
+
+    async def stop(self) -> None:
+        """Stop the reply of the focused pane; of linked panes, all."""
+        await asyncio.gather(*(pane.stop() for pane in self.stoppable))
 
     async def close(self) -> None:
         """Close the focused pane; the last one is emptied instead."""

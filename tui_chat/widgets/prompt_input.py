@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
 from tui_chat.text import visible
 
+_LONGEST_SETTLING_SECONDS = 0.5
 _TALLEST = 8  # lines it grows to before it scrolls
 
 
@@ -96,6 +100,14 @@ class PromptInput(TextArea):
 
     def action_other_enter(self) -> None:
         self.call_later(self._new_line if self.enter_sends else self._send)
+
+    async def settled(self) -> None:
+        """Wait until what was typed and sent before now has been taken."""
+        passed = [node for node in self.ancestors_with_self if not isinstance(node, App)]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_SETTLING_SECONDS):
+                while any(node.message_queue_size for node in passed):
+                    await asyncio.sleep(0.005)
 
     def _new_line(self) -> None:
         self.insert("\n")

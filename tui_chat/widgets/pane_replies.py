@@ -1,0 +1,184 @@
+"""Who speaks when in a pane: the user, a companion or the model; one at a time.
+
+    replies.send("Hello")      saved -> a companion's answer, or the model's reply -> Transcript
+    await replies.stop()       the text so far is kept
+
+The one rule: a pane is busy exactly while its worker runs; no flag says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from textual.widget import Widget
+from textual.worker import Worker, WorkerError
+
+from engine.errors import UserError
+from tui_chat.chat_session import ChatSession, whole
+from tui_chat.chat_settings import short_reference
+from tui_chat.companions_in_chat import Companions
+from tui_chat.conversations import StoredMessage
+from tui_chat.engines import AppEngine, Engines
+from tui_chat.key_bindings import key_in_words
+from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.prompt_input import PromptInput
+from tui_chat.widgets.transcript import Transcript
+
+STATUS_SECONDS = 0.5
+
+
+class Replies:
+    """The turns of one pane, as they come about."""
+
+    def __init__(
+        self,
+        pane: Widget,
+        session: ChatSession,
+        transcript: Transcript,
+        engines: Engines,
+        on_state: Callable[[], None],
+        on_turn: Callable[[], None],
+    ) -> None:
+        """`on_state` hears that the pane became busy or idle, `on_turn` that something was said."""
+        self._pane = pane
+        self._session = session
+        self._transcript = transcript
+        self._engines = engines
+        self._on_state = on_state
+        self._on_turn = on_turn
+        self._companions = Companions()
+        self._worker: Worker[None] | None = None
+
+    @property
+    def model_name(self) -> str:
+        """The loaded model's own name, or how it is referred to."""
+        model = self._engine.model
+        return model.name if model else short_reference(self._session.settings.model)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a reply is being said, or waits for its model."""
+        return self._worker is not None and not self._worker.is_finished
+
+    def is_free(self) -> bool:
+        """Whether something can be said now; tells the user when not."""
+        if self.is_under_way:
+            key = key_in_words(self._pane, "pane.stop")
+            self._pane.notify(f"The reply is still being written. {key} stops it.", markup=False)
+        return not self.is_under_way
+
+    def forget_companions(self) -> None:
+        """Another conversation: no joke waits for an answer any more."""
+        self._companions = Companions()
+
+    # ---- beginning and stopping
+
+    def send(self, text: str, prompt: PromptInput | None = None, seed: int | None = None) -> None:
+        """What the user says; `prompt` is where it was typed."""
+        self._begin(self._converse(text, prompt, seed))
+
+    def tell(self, companion: str, topic: str) -> None:
+        """Let a companion begin."""
+        self._begin(self._tell(self._companions.begin(companion, topic)))
+
+    def again(self) -> None:
+        """Another reply to the last question."""
+        self._begin(self._say_again(self._session.regenerated()))
+
+    def take(self, reply: StoredMessage) -> None:
+        """Put a reply in the place of the one to the last question."""
+        self._begin(whole(self._replace(reply)))
+
+    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
+        self._worker = self._pane.run_worker(self._guarded(what), group="reply", exclusive=True)
+        self._on_state()
+
+    async def _guarded(self, what: Coroutine[Any, Any, None]) -> None:
+        try:
+            await what
+        except UserError as error:
+            self._pane.notify(str(error), severity="error", markup=False)
+        finally:
+            self._on_turn()
+
+    def worker_changed(self, worker: Worker[Any]) -> None:
+        """A worker of the pane began or ended."""
+        if worker is self._worker:
+            self._on_state()
+
+    async def stop(self) -> None:
+        """Stop the reply and wait until what was said is saved."""
+        worker = self._worker
+        if worker is not None and not worker.is_finished:
+            worker.cancel()
+            with contextlib.suppress(WorkerError):  # cancelled, as we asked
+                await worker.wait()
+            self._on_state()
+
+    # ---- the turns themselves
+
+    @property
+    def _engine(self) -> AppEngine:
+        return self._engines.engine_for(self._session.settings.model)
+
+    async def _converse(self, text: str, prompt: PromptInput | None, seed: int | None) -> None:
+        await whole(self._say(text, prompt))
+        answer = self._companions.answer(text)
+        await (self._tell(answer) if answer else self._reply(seed))
+
+    async def _say(self, text: str, prompt: PromptInput | None) -> None:
+        message = await self._session.say(text)
+        if prompt is not None:
+            prompt.accept(text)
+        await self._transcript.add(message)
+        self._on_turn()
+
+    async def _tell(self, text: str) -> None:
+        await whole(self._add_told(text))
+
+    async def _add_told(self, text: str) -> None:
+        await self._transcript.add(await self._session.told(text))
+
+    async def _reply(self, seed: int | None = None) -> None:
+        try:
+            view = await whole(self._begin_reply(seed))
+            ticking = self._pane.set_interval(STATUS_SECONDS, lambda: self._tell_progress(view))
+            self._tell_progress(view)
+            try:
+                await self._session.reply(self._engine, view.feed)
+            finally:
+                ticking.stop()
+        finally:
+            try:
+                await self._session.end_unbegun()
+            finally:
+                self._transcript.finish(self._session.messages[-1])
+
+    async def _begin_reply(self, seed: int | None) -> MessageView:
+        return await self._transcript.add(await self._session.begin_reply(self.model_name, seed))
+
+    def _tell_progress(self, view: MessageView) -> None:
+        """While nothing is said yet, what is waited for; then how fast it goes."""
+        if self._session.chunks:
+            view.tell(f"{self._session.chunks:,} tokens  ·  {self._session.tokens_per_second:,.0f}/s")
+            return
+        self._on_state()
+        waits = {"loading": "waiting for the model to load", "stopped": "starting"}
+        said = self._engines.waits_for(self._session.settings.model)
+        view.tell(said or waits.get(self._engine.state, "thinking…"))
+
+    async def _say_again(self, replaced: list[StoredMessage]) -> None:
+        await self._engine.load()  # a model that is not there costs no reply
+        await whole(self._take_back(replaced))
+        await self._reply()
+
+    async def _replace(self, reply: StoredMessage) -> None:
+        replaced = self._session.regenerated()
+        await self._transcript.add(await self._session.take(reply))
+        await self._take_back(replaced)
+
+    async def _take_back(self, replaced: list[StoredMessage]) -> None:
+        await self._session.forget(replaced)
+        await self._transcript.remove_views(replaced)
