@@ -20,8 +20,9 @@ from trainers.allocation import keep_freed_memory
 from trainers.checkpoints import DISK_FULL
 from trainers.config import TrainingConfig
 from trainers.interventions import GoBackError
+from trainers.ownership import owned
 from trainers.run_directory import RunDirectory
-from trainers.run_writer import RunWriter, owned
+from trainers.run_writer import RunWriter
 from trainers.wishes import Wishes
 
 logger = logging.getLogger("trainers")
@@ -40,7 +41,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     run = RunDirectory(Path(sys.argv[1]).absolute())
     try:
-        with owned(run):
+        with owned(run.path):
             return _train(run)
     except UserError as error:  # the run belongs to another process: its status is not ours to write
         logger.error("%s", error)
