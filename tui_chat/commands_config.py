@@ -25,6 +25,7 @@ from tui_chat.config import (
     parse_value,
     save_setting,
     section_title,
+    settings_of_providers,
     value_of,
 )
 
@@ -65,7 +66,8 @@ def show_path(options: argparse.Namespace) -> int:
 def show_config(options: argparse.Namespace) -> int:
     """Print every setting."""
     loaded = _loaded()
-    settings = {setting.key: _as_dict(loaded, setting) for setting in all_settings()}
+    shown = [*all_settings(), *settings_of_providers(loaded.config)]
+    settings = {setting.key: _as_dict(loaded, setting) for setting in shown}
     settings |= {f"keys.{id}": {"value": keys} for id, keys in loaded.config.keys.items()}
     facts = {"path": str(loaded.path), "problems": list(loaded.problems), "settings": settings}
     _print(options, facts, "\n".join(_listing(loaded)))
@@ -96,11 +98,26 @@ def set_setting(options: argparse.Namespace) -> int:
     _print(options, facts, f"{options.key} = {_shown(now)}, saved in {loaded.path}")
     for warning in _key_clashes(loaded, options.key):
         print(f"tui-chat: saved, but {warning}", file=sys.stderr)
+    if options.key.startswith("providers.") and value is not None:
+        _tell_where_the_key_goes(loaded, options.key)
     if origin in ("environment", "flag"):
         print(
             f"tui-chat: saved, but the {origin} sets {options.key} too, and beats the file.", file=sys.stderr
         )
     return 0
+
+
+def _tell_where_the_key_goes(loaded: LoadedConfig, key: str) -> None:
+    """Whoever changes where a server is, or which key it gets, is told what will be sent where."""
+    from engine.remote import keys
+    from engine.remote.provider import find_provider
+
+    name, _, field = key.removeprefix("providers.").partition(".")
+    if field not in ("base_url", "api_key_env", "api_key_keyring") or name not in loaded.config.providers:
+        return
+    provider = find_provider(name, loaded.config.providers)
+    if place := keys.place_of(provider):
+        print(f"tui-chat: from now on {provider.address.origin} gets the key from {place}.", file=sys.stderr)
 
 
 def _key_clashes(loaded: LoadedConfig, key: str) -> list[str]:
@@ -136,7 +153,7 @@ def _as_dict(loaded: LoadedConfig, setting: Setting) -> dict[str, Any]:
 def _listing(loaded: LoadedConfig) -> list[str]:
     lines = [f"# {loaded.path}"]
     section = ""
-    for setting in all_settings():
+    for setting in [*all_settings(), *settings_of_providers(loaded.config)]:
         if setting.section != section:
             section = setting.section
             lines += ["", f"[{section}]  # {section_title(section)}"]
@@ -144,6 +161,9 @@ def _listing(loaded: LoadedConfig) -> list[str]:
         source = "" if origin == "default" else f"   <- {origin}, default {_shown(setting.default)}"
         lines.append(f"{setting.name} = {_shown(value_of(loaded.config, setting.key))}{source}")
         lines.append(f"    # {setting.explanation}")
+    if not loaded.config.providers:
+        lines += ["", f"[providers]  # {section_title('providers')}"]
+        lines += ["    # add one: tui-chat config set providers.NAME.base_url http://localhost:8000/v1"]
     keys = [f'"{id}" = {_shown(keys)}' for id, keys in loaded.config.keys.items()]
     return [*lines, "", f"[keys]  # {section_title('keys')}", *keys]
 

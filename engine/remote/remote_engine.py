@@ -111,7 +111,7 @@ class RemoteEngine:
     async def _ask(
         self, messages: tuple[ChatMessage, ...] | str, settings: GenerationSettings
     ) -> AsyncGenerator[GenerationEvent, None]:
-        loaded = await self.load()
+        await self.load()
         seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
         path = "/completions" if isinstance(messages, str) else "/chat/completions"
         kind, attempt, streams = self._kind(), 1, True
@@ -121,7 +121,7 @@ class RemoteEngine:
                 question = dialects.question(
                     kind, self._name, messages, settings, seed, self._refused, streams
                 )
-                self._note(loaded, question.left_out)
+                self._note(question.left_out)
                 reply = Reply(self._transport, self._name, settings.max_new_tokens, self._tell_of_thinking)
                 try:
                     async with aclosing(self._texts(path, question, reply)) as texts:
@@ -222,10 +222,11 @@ class RemoteEngine:
             seconds_to_load=seconds,
         )
 
-    def _note(self, loaded: wire.LoadedModel, left_out: Sequence[str]) -> None:
+    def _note(self, left_out: Sequence[str]) -> None:
         """Say on the model which wishes do not reach it."""
-        notes = (f"without {', '.join(left_out)}",) if left_out else ()
-        self.model = msgspec.structs.replace(self.model or loaded, warnings=notes)
+        if self.model is not None:
+            notes = (f"without {', '.join(left_out)}",) if left_out else ()
+            self.model = msgspec.structs.replace(self.model, warnings=notes)
 
     def _tell_of_thinking(self) -> None:
         self._tell("the model is thinking")

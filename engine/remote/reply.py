@@ -25,6 +25,7 @@ WIRE_LIMIT = 64 * 1024 * 1024  # bytes of one answer
 WHOLE_LIMIT = 4 * 1024 * 1024  # bytes of an answer that is not streamed
 _CHARACTERS_PER_TOKEN = 64  # more than any token has on the average of a reply
 _AFTER_THE_END_SECONDS = 3.0  # for the token counts that follow the last word
+_BURST_SECONDS = 0.02
 _FINISHES: dict[str, FinishReason] = {"stop": "end_of_text", "length": "max_new_tokens"}
 
 
@@ -91,6 +92,8 @@ class Reply:
             )
         tokens = self.pieces if self.completion_tokens is None else self.completion_tokens
         seconds = self.last_at - self.first_at
+        if seconds < _BURST_SECONDS:  # all at once: how long the words took, nobody saw
+            seconds = self.last_at - self.asked_at
         return GenerationDone(
             finish_reason="stop_string" if self.stopped_at else _FINISHES.get(self.finish, "end_of_text"),
             prompt_tokens=self.prompt_tokens or 0,

@@ -93,7 +93,8 @@ class Transport:
         return bytes(body)
 
     def _request(self, path: str, body: Mapping[str, Any] | None) -> httpx2.Request:
-        assert self._client is not None, "open() comes first"
+        if self._client is None:  # closed while somebody waited to ask again
+            raise RefusalError(f"The connection to {self.provider.name} was closed.")
         address = self.provider.address
         headers = {"Accept": "text/event-stream, application/json" if body else "application/json"}
         content = None if body is None else _as_json(body)

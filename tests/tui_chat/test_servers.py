@@ -222,6 +222,33 @@ async def test_a_key_for_the_keyring_is_never_an_argument() -> None:
         assert code in (0, 1) and CANARY not in err  # 1 where there is no keyring
 
 
+async def test_config_shows_servers_and_tells_where_a_key_goes() -> None:
+    async with FakeServer(says("x")) as server:
+        configure(server)
+        code, out, _ = await tui_chat("config")
+        assert code == 0 and f'local.base_url = "{server.base_url}"   <- file' in out
+        settings = json.loads((await tui_chat("config", "--json"))[1])["settings"]
+        assert settings["providers.local.kind"]["value"] == "auto"
+        code, _, err = await tui_chat(
+            "config", "set", "providers.local.base_url", "https://api.example.com/v1"
+        )
+        assert code == 0
+        assert (
+            "from now on https://api.example.com gets the key from the environment variable CANARY_KEY" in err
+        )
+        config_path().unlink()
+        assert "add one: tui-chat config set providers.NAME.base_url" in (await tui_chat("config"))[1]
+
+
+async def test_the_settings_screen_has_a_row_for_each_setting_of_a_server() -> None:
+    async with FakeServer(says("x")) as server:
+        configure(server)
+        here = app()
+        async with here.run_test(size=(120, 40)) as pilot:
+            await pilot.press("f2")
+            await until(pilot, lambda: len(here.screen.query("#section-providers SettingRow")) == 9)
+
+
 # ---- the key
 
 

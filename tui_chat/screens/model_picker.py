@@ -197,7 +197,10 @@ def _renamed(entry: ModelEntry, reference: str, name: str) -> ModelEntry:
 
 def _word_of(offer: Offer) -> Content:
     """Why a server has no models in the list."""
-    word = "asking…" if offer.is_asked else one_line(offer.problem, 300) or "lists no models"
+    if offer.problem:  # a sentence to a line; the first begins with the name
+        what, _, then = one_line(offer.problem, 300).partition(". ")
+        return plain(f"  {what.rstrip('.')}." + (f"\n    {then}" if then else "")).stylize("dim")
+    word = "asking…" if offer.is_asked else "lists no models"
     return Content.assemble("  ", plain(offer.provider).stylize("bold"), plain(f"  {word}").stylize("dim"))
 
 

@@ -28,6 +28,7 @@ from tui_chat.config import (
     save_setting,
     section_title,
     set_aside,
+    settings_of_providers,
     value_of,
     variable_of,
 )
@@ -100,7 +101,8 @@ class SettingsScreen(Screen[None]):
         sections: dict[str, list[Setting]] = {}
         if self._key_settings is None:
             self._key_settings = self._keys_of_the_app()
-        for setting in [*all_settings(), *self._key_settings]:
+        servers = settings_of_providers(self.loaded.config)
+        for setting in [*all_settings(), *servers, *self._key_settings]:
             sections.setdefault(setting.section, []).append(setting)
         return sections
 

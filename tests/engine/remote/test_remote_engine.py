@@ -150,6 +150,25 @@ async def test_cancelling_while_waiting_for_the_first_word_closes_the_connection
         await engine.close()
 
 
+async def test_an_engine_that_is_closed_while_it_waits_ends_the_reply_and_can_be_used_again() -> None:
+    async with FakeServer(fails(429, "", "retry-after: 0.2"), says("again")) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+
+        async def read() -> str:
+            events = engine.stream(HELLO, GenerationSettings())
+            return "".join([event.text async for event in events if isinstance(event, TextChunk)])
+
+        waiting = asyncio.create_task(read())
+        while not server.questions:
+            await asyncio.sleep(0.01)
+        await engine.close()
+        with pytest.raises(UserError, match="was closed"):
+            await waiting
+        assert engine.state == "stopped"
+        assert await read() == "again"
+        await engine.close()
+
+
 async def test_two_replies_may_be_under_way_at_once() -> None:
     async with FakeServer(sends(STREAM, event("a"), event("b", "stop"), DONE, pause=0.05)) as server:
         engine = RemoteEngine(provider(server.base_url), "tiny")
