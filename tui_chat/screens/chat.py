@@ -40,6 +40,7 @@ from tui_chat.workspace import WorkspaceFile
 
 _TWICE_SECONDS = 2.0
 _KEEP_SECONDS = 1.0
+_LONGEST_OPENING_SECONDS = 1.0  # that the end of the app waits for its beginning
 
 
 def _key(
@@ -155,8 +156,9 @@ class ChatScreen(Screen[None]):
     async def settle(self) -> None:
         """Take what was sent, stop the replies, and keep what was not sent: the app is about to end."""
         if self._opening is not None:
-            with contextlib.suppress(WorkerError):
-                await self._opening.wait()
+            with contextlib.suppress(WorkerError, TimeoutError):
+                async with asyncio.timeout(_LONGEST_OPENING_SECONDS):
+                    await self._opening.wait()
         await asyncio.gather(*(pane.prompt.settled() for pane in self.panes))
         await asyncio.gather(*(pane.stop() for pane in self.panes))
         await self.keeper.keep()

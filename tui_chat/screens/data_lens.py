@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static, TabbedContent, TabPane, Tabs
+from textual.widgets import Static, TabbedContent, TabPane, Tabs
 
 from engine.errors import UserError
 from trainers.config import TrainingConfig
@@ -25,6 +25,7 @@ from tui_chat.run_form import look_limit
 from tui_chat.text import plain
 from tui_chat.widgets import lens_row
 from tui_chat.widgets.app_header import AppHeader
+from tui_chat.widgets.key_hints import KeyHints
 
 if TYPE_CHECKING:  # it loads numpy, and the app starts without
     from trainers.data_lens import LensReport
@@ -67,7 +68,7 @@ class DataLensScreen(Screen[None]):
                 yield Static(id="lens-rejected", markup=False)
             with TabPane("Repeated", id="repeated"), VerticalScroll(id="lens-repeated-scroll"):
                 yield Static(id="lens-repeated", markup=False)
-        yield Footer()
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """The arrow keys are for the rows; the tabs take clicks."""

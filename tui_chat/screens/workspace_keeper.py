@@ -51,11 +51,13 @@ class WorkspaceKeeper:
         if states and self._begins_anew:
             states[0] = PaneState(draft=states[0].draft)
         try:
-            if states and self._row.is_untouched:
-                talks = [await self._conversation(state) for state in states]
-                await self._row.restore(states, talks, workspace.focused, workspace.linked, self._default())
-        finally:
-            self._is_restored = True
+            talks = [await self._conversation(state) for state in states]
+        except UserError:
+            self._is_restored = True  # what is typed from now on is worth more than what stood there
+            raise
+        if states and self._row.is_untouched:
+            await self._row.restore(states, talks, workspace.focused, workspace.linked, self._default())
+        self._is_restored = True
 
     async def _conversation(self, state: PaneState) -> Conversation | None:
         if state.conversation is None:

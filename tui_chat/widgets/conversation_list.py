@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -95,6 +95,10 @@ class ConversationList(Vertical):
         yield self._search
         yield self._titles
         yield self._note
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Rows are cut to the width, which is unknown while the list is put away."""
+        self.reload()
 
     def focus_search(self) -> None:
         """Put the cursor into the search box."""
