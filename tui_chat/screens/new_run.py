@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Button, DirectoryTree, Footer, Input, Select, Static
+from textual.widgets import Button, DirectoryTree, Input, Select, Static
 from textual.worker import WorkerCancelled
 
 from engine.errors import UserError
@@ -33,6 +33,7 @@ from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataTree, PathSuggester
+from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.preflight_panel import PreflightPanel
 from tui_chat.widgets.run_words import report_words
 
@@ -49,8 +50,8 @@ class NewRunScreen(Screen[str | None]):
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "start", "Start", id="new_run.start", priority=True),
-        Binding("ctrl+l", "see_data", "See the data", id="new_run.lens", priority=True),
-        Binding("ctrl+t", "measure", "Time ten steps", id="new_run.measure", priority=True),
+        Binding("ctrl+l", "see_data", "See data", id="new_run.lens", priority=True),
+        Binding("ctrl+t", "measure", "Time it", id="new_run.measure", priority=True),
         Binding("escape", "cancel", "Back", id="new_run.cancel"),
         Binding("down", "app.focus_next", "Next field", show=False, id="new_run.next"),
         Binding("up", "app.focus_previous", "Previous field", show=False, id="new_run.previous"),
@@ -65,7 +66,7 @@ class NewRunScreen(Screen[str | None]):
         self._checked_path = ""  # of `_data`
         self._base: BaseModel | None = None
         self._base_problem = ""
-        self._was_told = ""  # that the run does not fit; the next time it starts all the same
+        self._was_told: TrainingConfig | None = None  # of what does not fit; then it may start
         self._taken: list[str] = []
         self._is_starting = False
         self._config: TrainingConfig | None = None  # what was typed, if it is right
@@ -102,12 +103,8 @@ class NewRunScreen(Screen[str | None]):
                     yield from self._compose_field(name, title)
                 with Horizontal(classes="field", id="row-device"):
                     yield Static("Device", classes="field-name")
-                    yield Select(
-                        [(word, word) for word in run_form.device_words()],
-                        id="device",
-                        compact=True,
-                        allow_blank=False,
-                    )
+                    words = [(word, word) for word in run_form.device_words()]
+                    yield Select(words, id="device", compact=True, allow_blank=False)
                     yield Static("auto: the GPU if any", classes="field-note")
                 yield Static("What to expect", classes="heading")
                 yield PreflightPanel(id="estimate")
@@ -115,7 +112,7 @@ class NewRunScreen(Screen[str | None]):
             yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True, action="screen.start")
             yield Button("Back (esc)", id="back", compact=True, action="screen.cancel")
             yield Static(id="start-problem", markup=False)
-        yield Footer()
+        yield KeyHints()
 
     def _compose_field(self, name: str, title: str) -> ComposeResult:
         with Horizontal(classes="field", id=f"row-{name}"):
@@ -310,8 +307,8 @@ class NewRunScreen(Screen[str | None]):
             self._start_after_check()
         elif config is None or run_form.data_problem(config, self._data.report):
             self._go_to_problem()
-        elif (refusal := self._panel.refusal) and refusal != self._was_told:
-            self._was_told = refusal
+        elif (refusal := self._panel.refusal) and config != self._was_told:
+            self._was_told = config
             self._say(f"{refusal} Again Ctrl+S starts it all the same.")
         else:
             self._start(config, self._input("name").value)

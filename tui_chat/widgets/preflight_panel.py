@@ -150,14 +150,14 @@ class PreflightPanel(Static):
         self.update(Content("\n").join(lines))
 
     def _fact(self, what: str, how: str) -> list[Content]:
-        first, *rest = self._wrapped(how, _NAMES_WIDTH)
+        # Every line begins with styled blanks: bare ones at the beginning of a line are not drawn.
         return [
-            Content.assemble((f"{what:<{_NAMES_WIDTH}}", "$foreground 60%"), first),
-            *(Content.assemble(" " * _NAMES_WIDTH, line) for line in rest),
+            Content.assemble((f"{what if number == 0 else '':<{_NAMES_WIDTH}}", "$foreground 60%"), line)
+            for number, line in enumerate(self._wrapped(how, _NAMES_WIDTH))
         ]
 
     def _wrapped(self, text: str, indentation: int) -> list[str]:
-        width = max(20, self.content_region.width - indentation)
+        width = max(20, self.content_size.width - indentation)
         return textwrap.wrap(str(visible(text)), width) or [""]
 
 
