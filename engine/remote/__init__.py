@@ -8,6 +8,8 @@
     transport.py      one request: connection, time limits, size limits
     refusals.py       what a server or the network refused -> a sentence for a person
     listing.py        GET /models
+    fitting.py        which turns of a long conversation are sent
+    reply.py          one streamed reply in time and in bounds
     remote_engine.py  RemoteEngine: an `Engine` made of the above
 
 The one rule: whatever a server sends is foreign; it is bounded in size and time, and the key goes to no origin

@@ -41,6 +41,7 @@ class RefusalError(Exception):
     may_help_to_wait: bool = False
     after: float | None = None  # seconds the server asks to wait
     what: str = ""  # while waiting: "rate limited"
+    is_too_long: bool = False  # the conversation, for the model's context
     is_empty: bool = False  # a stream that ended before its first word; some servers hide an error this way
     fields: tuple[str, ...] = ()  # of the question, which the server says it does not take
 
@@ -81,6 +82,7 @@ def explained(
         return RefusalError(
             f"The conversation is too long for {model}. Start a new chat, or lower max_new_tokens.{note}",
             status,
+            is_too_long=True,
         )
     if status == 404:
         return RefusalError(f"{who} has no model '{model}', or its base_url is not right.{note}", status)

@@ -25,6 +25,7 @@ from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationEvent, GenerationSettings, TextChunk
 from engine.remote import dialects
+from engine.remote.fitting import Fitting
 from engine.remote.listing import ListedModel, ask_for_models
 from engine.remote.provider import (
     Kind,
@@ -55,6 +56,7 @@ class RemoteEngine:
         self._transport = Transport(provider)
         self._listed: list[ListedModel] = []
         self._refused: set[str] = set()  # fields of a question that the server does not take
+        self._too_long: int | None = None  # characters of a conversation that the server found too long
         self._replies: set[object] = set()
         self._opening = asyncio.Lock()
         self._told = ""
@@ -115,11 +117,12 @@ class RemoteEngine:
         seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
         path = "/completions" if isinstance(messages, str) else "/chat/completions"
         kind, attempt, streams = self._kind(), 1, True
+        fitting = Fitting(messages, self._too_long)
         self._replies.add(turn := object())
         try:
             while True:
                 question = dialects.question(
-                    kind, self._name, messages, settings, seed, self._refused, streams
+                    kind, self._name, fitting.sent, settings, seed, self._refused, streams
                 )
                 self._note(question.left_out)
                 reply = Reply(self._transport, self._name, settings.max_new_tokens, self._tell_of_thinking)
@@ -131,11 +134,11 @@ class RemoteEngine:
                 except RefusalError as refusal:
                     if reply.has_text:
                         raise UserError(refusal.sentence) from None
-                    if not self._learn(refusal, question):
+                    if not self._learn(refusal, question, fitting):
                         await self._wait(refusal, attempt)
                         attempt += 1
                         streams = streams and not refusal.is_empty  # a whole answer may say what is wrong
-            yield reply.done(seed)
+            yield reply.done(seed, fitting.dropped)
         finally:
             self._replies.discard(turn)
             self._tell("")
@@ -149,8 +152,11 @@ class RemoteEngine:
                     self._tell("")
                     yield text
 
-    def _learn(self, refusal: RefusalError, question: dialects.Question) -> bool:
-        """Leave out what the server does not take, from now on; False when that is not what it complains of."""
+    def _learn(self, refusal: RefusalError, question: dialects.Question, fitting: Fitting) -> bool:
+        """Leave out what the server does not take, or what is too much; False when it complains of neither."""
+        if refusal.is_too_long:
+            self._too_long = min(fitting.characters, self._too_long or fitting.characters)
+            return fitting.shorten()
         field = next((field for field in refusal.fields if field in question.body), None)
         if field is not None:
             self._refused.add(field)

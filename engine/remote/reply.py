@@ -78,7 +78,7 @@ class Reply:
         if text := joiner.end():
             yield self._measured(text)
 
-    def done(self, seed: int) -> GenerationDone:
+    def done(self, seed: int, dropped_messages: int = 0) -> GenerationDone:
         """The end, with what it took.
 
         Raises:
@@ -99,6 +99,7 @@ class Reply:
             prompt_tokens=self.prompt_tokens or 0,
             completion_tokens=tokens,
             seed=seed,
+            dropped_messages=dropped_messages,
             seconds_to_first_token=max(0.0, self.first_at - self.asked_at) if self.first_at else 0.0,
             tokens_per_second=(tokens - 1) / seconds if tokens > 1 and seconds > 0 else 0.0,
         )

@@ -7,11 +7,14 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import chat, wire
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationSettings, TextChunk
 from engine.remote import remote_engine
+from engine.remote.fitting import Fitting
 from engine.remote.provider import find_provider, split_reference
 from engine.remote.remote_engine import RemoteEngine
 from tests.engine.remote.fake_server import (
@@ -321,6 +324,61 @@ async def test_foreign_words_cannot_control_the_terminal() -> None:
     async with FakeServer(fails(400, "\x1b]52;c;AAAA\x07 a\u202eb\r\n c" + "x" * 5000)) as server:
         asked = await ask(server)
     assert asked.error.isprintable() and len(asked.error) < 500
+
+
+# ---- long conversations
+
+
+class SmallContext:
+    """Refuses conversations of more characters than it has room for."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    async def __call__(self, request: Any, writer: asyncio.StreamWriter) -> None:
+        characters = sum(len(message["content"]) for message in request.body["messages"])
+        fits = characters <= self.room
+        too_long = fails(
+            400, "This model's maximum context length is exceeded", code="context_length_exceeded"
+        )
+        await (says("fits") if fits else too_long)(request, writer)
+
+
+TURNS = [turn for n in range(8) for turn in (chat.user(f"q{n}" * 10), chat.assistant("a" * 20))]
+LONG = [chat.system("Be kind."), *TURNS]
+
+
+async def test_the_oldest_turns_of_a_long_conversation_are_dropped_and_counted() -> None:
+    async with FakeServer(SmallContext(150)) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+        for _ in range(2):
+            events = [e async for e in engine.stream([*LONG, chat.user("last")], GenerationSettings())]
+            assert isinstance(events[-1], GenerationDone)
+            sent = server.questions[-1].body["messages"]
+            assert events[-1].dropped_messages == 18 - len(sent) > 0
+            assert (sent[0]["role"], sent[1]["role"], sent[-1]["content"]) == ("system", "user", "last")
+        tried = len(server.questions)
+        assert tried < 8 and server.questions[-1].body["messages"] == server.questions[-2].body["messages"]
+        await engine.close()
+
+
+async def test_a_question_that_is_too_long_by_itself_is_told() -> None:
+    async with FakeServer(SmallContext(3)) as server:
+        asked = await ask(server)
+    assert "too long for tiny. Start a new chat" in asked.error and len(server.questions) == 1
+
+
+@given(st.integers(0, 12), st.booleans(), st.integers(1, 400))
+def test_what_is_sent_is_always_the_end_of_the_conversation(turns: int, has_system: bool, limit: int) -> None:
+    talk = [chat.system("s")] * has_system
+    talk += [turn for n in range(turns) for turn in (chat.user(f"q{n}"), chat.assistant("a" * 20))]
+    talk += [chat.user("last")]
+    fitting = Fitting(talk, limit)
+    kept = len(fitting.sent) - has_system
+    assert list(fitting.sent) == talk[:has_system] + talk[len(talk) - kept :]
+    assert fitting.dropped == len(talk) - len(fitting.sent) and kept >= 1
+    assert fitting.sent[has_system].role == "user"
+    assert fitting.characters < limit or kept == 1
 
 
 # ---- references
