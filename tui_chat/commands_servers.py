@@ -131,6 +131,8 @@ def save_key(options: argparse.Namespace) -> int:
     text = (
         getpass.getpass(f"API key for {provider.address.origin}: ") if is_terminal else sys.stdin.readline()
     )
+    if not text.strip():
+        raise UserError("No key was given, so none was saved.")
     keys.save_in_keyring(provider, text)
     print(f"Saved for {provider.address.origin} only.")
     if not provider.settings.api_key_keyring:

@@ -37,6 +37,7 @@ def configure(server: FakeServer, more: str = "") -> None:
 @pytest.fixture(autouse=True)
 def canary(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CANARY_KEY", CANARY)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")  # never the real one
 
 
 def app() -> TuiChatApp:
@@ -219,7 +220,9 @@ async def test_a_key_for_the_keyring_is_never_an_argument() -> None:
         code, _, err = await tui_chat("models", "key", "local", CANARY)
         assert code == 2
         code, _, err = await tui_chat("models", "key", "local", stdin=f"{CANARY}\n")
-        assert code in (0, 1) and CANARY not in err  # 1 where there is no keyring
+        assert code == 1 and "keyring" in err and CANARY not in err
+        code, _, err = await tui_chat("models", "key", "local", stdin="\n")
+        assert code == 1 and "No key was given" in err
 
 
 async def test_config_shows_servers_and_tells_where_a_key_goes() -> None:
