@@ -41,6 +41,7 @@ class ProbeOrder(Record):
 
     requests: tuple[ProbeRequest, ...]
     seconds: float = SECONDS  # for all of them
+    is_whole: bool = False  # passes are never shortened, so that memory is what the run's will be
 
 
 class ProbeResult(Record):
@@ -68,13 +69,14 @@ def measure(
     requests: Sequence[ProbeRequest],
     seconds: float = SECONDS,
     is_cancelled: Callable[[], bool] = lambda: False,
+    is_whole: bool = False,
 ) -> tuple[ProbeResult, ...]:
     """Try some runs in a process of its own; blocks, so an app calls it in a thread.
 
     Raises:
         UserError: when it cannot be measured, most often for lack of memory, or was cancelled.
     """
-    order = ProbeOrder(requests=tuple(requests), seconds=seconds).to_json()
+    order = ProbeOrder(requests=tuple(requests), seconds=seconds, is_whole=is_whole).to_json()
     # A file rather than a pipe: nobody has to drain it, and it is gone with us.
     with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as question:
         question.write(order)

@@ -163,14 +163,17 @@ def _windows(config: TrainingConfig, shape: GPTConfig) -> Windows:
 
 
 def run(
-    requests: list[ProbeRequest], seconds: float, between: Callable[[], None] = lambda: None
+    requests: list[ProbeRequest],
+    seconds: float,
+    between: Callable[[], None] = lambda: None,
+    is_whole: bool = False,
 ) -> tuple[ProbeResult, ...]:
     """Try runs in turns, so that what else the machine does falls on all of them alike.
 
     `between` is called before each step, and may raise to end it.
     """
     probes = [Probe(request.config, request.vocab_size) for request in requests]
-    for probe in probes:
+    for probe in () if is_whole else probes:
         probe.warm_up(seconds / len(probes) / _PASSES_AT_LEAST)
     deadline = time.perf_counter() + seconds
     for turn in range(max(request.steps for request in requests)):
@@ -203,7 +206,7 @@ def main() -> int:
     """Read an order, answer it."""
     try:
         order = ProbeOrder.from_json(sys.stdin.buffer.read(), "probe")
-        answer = ProbeAnswer(results=run(list(order.requests), order.seconds))
+        answer = ProbeAnswer(results=run(list(order.requests), order.seconds, is_whole=order.is_whole))
     except UserError as error:
         answer = ProbeAnswer(problem=str(error))
     except (MemoryError, RuntimeError) as error:  # torch says that memory is short in several ways

@@ -45,6 +45,8 @@ _EXPLANATIONS = {
     "is good for a large model; a small one cannot keep a card busy. Unknown for processors.",
     "memory": "What the training process, or the card, holds: weights, gradients, the optimizer's averages and the "
     "activations of one pass.",
+    "memory expected": "What the run was thought to need at its highest, part by part, before its first step. Most of "
+    "a small model's is the program itself; smaller passes (micro_batch_size) lower the activations.",
     "parameters": "The numbers that are learnt.",
     "training tokens": "The size of the training text in tokens. As a rule of thumb a model wants about 20 tokens "
     "for each parameter; with fewer it can still learn, but begins to memorise sooner.",
@@ -107,6 +109,16 @@ def values_of(status: RunStatus, latest: dict[str, float | None], compute: str, 
         "compute": compute or quantities.NOTHING,
         "share of peak": share or quantities.NOTHING,
         "memory": quantities.byte_count(status.memory_bytes),
+        "memory expected": _parts(status),
         "parameters": quantities.count(status.num_parameters or None),
         "training tokens": quantities.count(status.train_tokens or None),
     }
+
+
+def _parts(status: RunStatus) -> str:
+    """The memory that was expected, with its larger parts."""
+    if status.memory_parts is None:
+        return quantities.NOTHING
+    parts = sorted(status.memory_parts.to_dict().items(), key=lambda part: -part[1])
+    words = ", ".join(f"{name} {quantities.byte_count(size)}" for name, size in parts if size)
+    return f"{quantities.byte_count(status.memory_parts.total)}: {words}"
