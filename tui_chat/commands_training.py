@@ -10,7 +10,6 @@ The one rule: a command only starts a run or leaves a wish; the run's own proces
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 import typing
@@ -22,24 +21,12 @@ from engine.paths import runs_path
 from tui_chat.commands_data import add_data_command
 from tui_chat.commands_plot import add_plot_options, plot_runs
 from tui_chat.commands_preflight import refuse_what_cannot_fit, show_preflight
+from tui_chat.run_report import print_json, run_facts, run_line, run_report
 
 if TYPE_CHECKING:  # reading the help should not load what starts a run
     from trainers.config import TrainingConfig
     from trainers.run_directory import RunDirectory, RunStatus
 
-_RUN_KEYS = (
-    "pid",
-    "state",
-    "step",
-    "max_steps",
-    "loss",
-    "val_loss",
-    "val_bits_per_byte",
-    "tokens_per_second",
-    "seconds_left",
-    "best_step",
-    "error",
-)
 _ACTIONS = ("show", "pause", "resume", "stop", "delete", "watch", "plot")
 _LONGEST_WAIT = 120.0  # seconds for a run to save and end
 _LARGE_TEXT = 3_000_000  # bytes from which word pieces serve a text better than characters
@@ -84,6 +71,7 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
     runs.add_argument("action", nargs="?", choices=_ACTIONS, help="what to do with a run; none lists all")
     runs.add_argument("names", metavar="NAME", nargs="*", help="the run; with plot one or more")
     runs.add_argument("--max-steps", type=int, metavar="N", help="with resume: train on up to this step")
+    runs.add_argument("--now", action="store_true", help="with stop: end without saving, by force if need be")
     runs.add_argument(
         "--skip-step",
         action="store_true",
@@ -122,6 +110,8 @@ def _run_runs(options: argparse.Namespace) -> int:
         return plot_runs(options)
     if len(options.names) != 1:
         raise UserError(f"Which run? tui-chat runs {options.action} NAME; `tui-chat runs` lists them.")
+    if options.action == "stop" and options.now:
+        return stop_now(options.names[0], options.json)
     how = {"skip_step": options.skip_step, "learning_rate": options.learning_rate}
     return steer_run(options.action, options.names[0], options.json, options.max_steps, **how)
 
@@ -142,7 +132,7 @@ def train(
     run = start_run(config, runs_path(), name)
     status = _wait_for_process(run)
     if as_json:
-        _print_json({"name": run.name, "directory": str(run.path), "pid": status.pid})
+        print_json({"name": run.name, "directory": str(run.path), "pid": status.pid})
     else:
         print(f"{run.name} has started. Watch it: tui-chat runs watch {run.name}")
     return follow(run) if foreground else 0
@@ -201,12 +191,12 @@ def list_all_runs(as_json: bool) -> int:
     runs = list(list_runs(runs_path()))
     if as_json:
         for run in runs:
-            _print_json(run_facts(run))
+            print_json(run_facts(run))
         return 0
     if not runs:
         print("There are no runs yet. Start one: tui-chat train quick-start --set dataset=FILE")
     for run in runs:
-        print(_run_line(run))
+        print(run_line(run))
     return 0
 
 
@@ -227,7 +217,7 @@ def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = Non
             return start_app(model=None, theme=None, run_name=run.name)
         case "delete":
             launcher.delete_run(run)
-            _print_json({"name": run.name, "deleted": True}) if as_json else print(f"{run.name} is deleted.")
+            print_json({"name": run.name, "deleted": True}) if as_json else print(f"{run.name} is deleted.")
             return 0
         case "stop":
             launcher.stop_run(run)
@@ -238,9 +228,22 @@ def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = Non
         case "resume":
             launcher.resume_run(run, max_steps, **how)
             _wait_until(run, lambda status: status.state != "starting" and status.state != "paused")
-    _print_json(run_facts(run)) if as_json else print(
-        _run_report(run) if action == "show" else _run_line(run)
-    )
+    print_json(run_facts(run)) if as_json else print(run_report(run) if action == "show" else run_line(run))
+    return 0
+
+
+def stop_now(name: str, as_json: bool) -> int:
+    """End a run without saving.
+
+    Raises:
+        UserError: when the run does not exist or is not running.
+    """
+    from trainers.launcher import stop_run_now
+    from trainers.run_directory import find_run
+
+    run = find_run(runs_path(), name)
+    stop_run_now(run)
+    print_json(run_facts(run)) if as_json else print(run_line(run))
     return 0
 
 
@@ -270,12 +273,6 @@ def follow(run: RunDirectory) -> int:
         raise UserError(f"{run.name} {status.state}: {status.error}")
     print(f"{run.name} {status.state} at step {status.step}.", file=sys.stderr)
     return 0
-
-
-def run_facts(run: RunDirectory) -> dict[str, Any]:
-    """A run as `--json` shows it."""
-    status = run.status().to_dict()
-    return {"name": run.name, "directory": str(run.path), **{key: status[key] for key in _RUN_KEYS}}
 
 
 def _list_recipes() -> int:
@@ -316,28 +313,3 @@ def _wait_until(run: RunDirectory, holds: Any, seconds: float = _LONGEST_WAIT) -
     while not holds(status := run.status()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return status
-
-
-def _shown(text: str) -> str:
-    """Foreign text as a terminal may see it."""
-    from tui_chat.text import one_line  # here: it needs Textual, which `--help` should not wait for
-
-    return one_line(text)
-
-
-def _print_json(facts: dict[str, Any]) -> None:
-    print(json.dumps(facts, ensure_ascii=False), flush=True)
-
-
-def _run_line(run: RunDirectory) -> str:
-    status = run.status()
-    loss = "" if status.loss is None else f"  loss {status.loss:.3f}"
-    validation = "" if status.val_loss is None else f"  validation {status.val_loss:.3f}"
-    error = f"  {_shown(status.error)}" if status.error else ""
-    return f"{run.name:<32} {status.state:<9} {status.step}/{status.max_steps}{loss}{validation}{error}"
-
-
-def _run_report(run: RunDirectory) -> str:
-    facts = {key: value for key, value in run_facts(run).items() if value not in (None, "")}
-    width = max(map(len, facts))
-    return "\n".join(f"{key:<{width}}  {_shown(str(value))}" for key, value in facts.items())

@@ -27,7 +27,24 @@ def start_app(model: str | None = None, theme: str | None = None, run_name: str 
     }
     app = TuiChatApp(load_config(config_path(), flags=flags), run_name=run_name)
     app.run()
+    for line in runs_that_go_on():
+        print(line)
     return app.return_code or 0
+
+
+def runs_that_go_on() -> list[str]:
+    """What to know of when the app is closed: a line for each run whose process works on."""
+    from engine.paths import runs_path
+    from trainers.run_directory import list_runs
+    from tui_chat.text import one_line
+
+    lines = []
+    for run in list_runs(runs_path()):
+        status = run.status()
+        if status.state in ("starting", "running", "paused"):
+            how = "waits" if status.state == "paused" else "goes on"
+            lines.append(f"Run {one_line(run.name)} {how} at step {status.step:,}; `tui-chat runs` shows it.")
+    return lines
 
 
 def _check_terminal() -> None:

@@ -13,9 +13,11 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from trainers import launcher
+from trainers.interventions import learning_rate_now
 from trainers.run_directory import RunDirectory
 from tui_chat.run_watch import WatchedRun
 from tui_chat.screens.ask_text import AskText
+from tui_chat.screens.bad_step import BadStepChoice
 from tui_chat.screens.question import Question
 from tui_chat.text import one_line
 
@@ -41,6 +43,8 @@ class RunSteering(Screen[None]):
         watched = self.chosen
         if watched and watched.status.state == "finished":
             self._train_further(watched)
+        elif watched and watched.status.paused_for == "bad_step":
+            self._decide(watched)
         else:
             self._tell(launcher.resume_run)
 
@@ -54,6 +58,35 @@ class RunSteering(Screen[None]):
             self._tell(lambda run: launcher.resume_run(run, max_steps=int(digits)), run=watched.run)
         elif text is not None:
             self._say(f"That is not a number of steps above {done:,}. Nothing was started.", "warning")
+
+    @work(group="question")
+    async def _decide(self, watched: WatchedRun) -> None:
+        """What to do about a step that was not applied."""
+        what = one_line(watched.status.error.partition(" Leave it out")[0], 300)
+        choice = await self.app.push_screen_wait(BadStepChoice(one_line(watched.run.name), what))
+        if choice == "stop":
+            self._tell(launcher.stop_run, run=watched.run)
+        elif choice == "skip_step":
+            self._tell(lambda run: launcher.resume_run(run, skip_step=True), run=watched.run)
+        elif choice == "learning_rate":
+            await self._lower_learning_rate(watched)
+
+    async def _lower_learning_rate(self, watched: WatchedRun) -> None:
+        try:
+            highest = learning_rate_now(watched.run)
+        except UserError as error:
+            self._say(str(error), "error")
+            return
+        question = f"The highest learning rate was {highest:g}. Which one from the last checkpoint on?"
+        text = await self.app.push_screen_wait(AskText(question, f"{highest / 3:.2g}"))
+        if text is None:
+            return
+        try:
+            rate = float(text.strip())
+        except ValueError:
+            self._say(f"“{text}” is not a number. The run still waits.", "warning")
+            return
+        self._tell(lambda run: launcher.resume_run(run, learning_rate=rate), run=watched.run)
 
     def action_save(self) -> None:
         """Ask for a checkpoint now."""
@@ -78,7 +111,16 @@ class RunSteering(Screen[None]):
         self.look()
 
     def action_stop(self) -> None:
-        """Ask, then end the run after its current step."""
+        """Ask, then end the run after its current step; asked again, end it without saving."""
+        if self.chosen and "stop" in self.chosen.wishes:
+            self._ask_first(
+                launcher.stop_run_now,
+                "End without saving",
+                "It has been asked to save and stop, and is not done yet. What it learnt since its last checkpoint "
+                "would be learnt again by “Resume”.",
+                yes="End it now",
+            )
+            return
         self._ask_first(
             launcher.stop_run,
             "Stop",
@@ -94,11 +136,13 @@ class RunSteering(Screen[None]):
         )
 
     @work(group="question")
-    async def _ask_first(self, act: Callable[[RunDirectory], None], verb: str, explanation: str) -> None:
+    async def _ask_first(
+        self, act: Callable[[RunDirectory], None], verb: str, explanation: str, yes: str = ""
+    ) -> None:
         watched = self.chosen  # the run the question is about, whichever is chosen when the answer comes
         if watched is None:
             return
-        question = Question(f"{verb} “{one_line(watched.run.name)}”?", explanation, yes=f"{verb} it")
+        question = Question(f"{verb} “{one_line(watched.run.name)}”?", explanation, yes=yes or f"{verb} it")
         if await self.app.push_screen_wait(question):
             self._tell(act, run=watched.run)
 

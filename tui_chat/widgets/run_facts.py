@@ -54,8 +54,18 @@ def _all_words(watched: WatchedRun, share_of_peak: str, width: int, is_inline: b
         else _tiles(facts(watched, share_of_peak), width)
     )
     if watched.status.error:
-        lines.append(Content.styled(one_line(watched.status.error, 3 * width), "$text-error"))
+        lines.append(
+            Content.styled(one_line(watched.status.error + _what_to_press(watched), 3 * width), "$text-error")
+        )
     return Content("\n").join(lines)
+
+
+def _what_to_press(watched: WatchedRun) -> str:
+    if not watched.is_active:
+        return ""
+    return {"bad_step": " Resume (r) asks which.", "full_disk": " Resume (r) tries again."}.get(
+        watched.status.paused_for, ""
+    )
 
 
 def _head(watched: WatchedRun, width: int) -> Content:

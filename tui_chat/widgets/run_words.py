@@ -25,6 +25,9 @@ _LOOKS = {
 }
 
 
+_REASONS = {"bad_step": "loss not a number", "full_disk": "disk full"}
+
+
 def state_style(watched: WatchedRun) -> str:
     """The colour of a run's state."""
     return _LOOKS[watched.status.state][1]
@@ -38,8 +41,12 @@ def state_glyph(watched: WatchedRun) -> str:
 def state_words(watched: WatchedRun) -> str:
     """The state, with what was asked of the run and is not done yet."""
     status = watched.status
+    if watched.is_active and status.silent:
+        return f"silent: no sign of life for {quantities.duration(status.silent)}"
     if watched.is_active and "stop" in watched.wishes:
         return "stopping"
+    if status.state == "paused" and status.paused_for:
+        return f"paused: {_REASONS[status.paused_for]}"
     if status.state == "running" and "pause" in watched.wishes:
         return "pausing"
     if status.state == "starting" and status.stage:
@@ -94,11 +101,12 @@ def list_line(watched: WatchedRun, width: int, mark_style: str = "") -> Content:
     status, style = watched.status, state_style(watched)
     mark = "╍╍ " if mark_style else ""
     name_width = max(12, width - 60) - len(mark)
+    state = state_words(watched).partition(":")[0][:9]
     columns = [
         (f"{state_glyph(watched)} ", style),
         (mark, mark_style),
         (one_line(watched.run.name, name_width).ljust(name_width), "bold"),
-        (f" {state_words(watched)[:9]:<9}", style),
+        (f" {state:<9}", style),
         (f" {status.step:>7,}/{status.max_steps:<7,}"[:17].ljust(17), "$foreground 80%"),
         (f"val {quantities.loss(status.val_loss):<7}", "$foreground 80%"),
         (
