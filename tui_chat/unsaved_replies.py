@@ -36,7 +36,9 @@ class UnsavedReplies:
 
         try:
             private_directory(self._folder)
-            replace_file(self._folder / f"{id}.json", json.dumps(fields).encode())
+            file = self._folder / f"{id}.json"
+            replace_file(file, json.dumps(fields).encode())
+            file.chmod(0o600)
         except OSError as error:
             raise UserError(
                 f"The end of this reply could not be saved, neither with the conversations nor in {self._folder} "

@@ -65,6 +65,7 @@ class WorkspaceFile:
         try:
             private_directory(self._path.parent)
             replace_file(self._path, workspace.to_json())
+            self._path.chmod(0o600)  # what is typed is for nobody else's eyes
         except OSError as error:
             raise UserError(f"{self._path}: the panes cannot be kept ({error.strerror}).") from error
         self._saved = workspace

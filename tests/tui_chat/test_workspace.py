@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,12 @@ async def test_a_model_that_is_asked_for_begins_anew_and_the_draft_stays(tmp_pat
         await until(pilot, lambda: again.chat.pane.prompt.text == "on")
         assert again.chat.pane.settings.model == "run:tiny"
         assert again.chat.pane.session.messages == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_what_was_typed_is_readable_by_the_user_alone(tmp_path: Path) -> None:
+    WorkspaceFile(tmp_path / "workspace.json").save(Workspace(panes=(PaneState(draft="secret"),)))
+    assert (tmp_path / "workspace.json").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"panes": 3}', '{"future": true}'])
