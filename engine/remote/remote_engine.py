@@ -56,7 +56,7 @@ class RemoteEngine:
         self._transport = Transport(provider)
         self._listed: list[ListedModel] = []
         self._refused: set[str] = set()  # fields of a question that the server does not take
-        self._too_long: int | None = None  # characters of a conversation that the server found too long
+        self._too_long: dict[int, int] = {}  # longest reply asked for -> characters the server found too long
         self._replies: set[object] = set()
         self._opening = asyncio.Lock()
         self._told = ""
@@ -117,7 +117,7 @@ class RemoteEngine:
         seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
         path = "/completions" if isinstance(messages, str) else "/chat/completions"
         kind, attempt, streams = self._kind(), 1, True
-        fitting = Fitting(messages, self._too_long)
+        fitting = Fitting(messages, self._too_long.get(settings.max_new_tokens))
         self._replies.add(turn := object())
         try:
             while True:
@@ -134,7 +134,7 @@ class RemoteEngine:
                 except RefusalError as refusal:
                     if reply.has_text:
                         raise UserError(refusal.sentence) from None
-                    if not self._learn(refusal, question, fitting):
+                    if not self._learn(refusal, question, fitting, settings.max_new_tokens):
                         await self._wait(refusal, attempt)
                         attempt += 1
                         streams = streams and not refusal.is_empty  # a whole answer may say what is wrong
@@ -152,11 +152,17 @@ class RemoteEngine:
                     self._tell("")
                     yield text
 
-    def _learn(self, refusal: RefusalError, question: dialects.Question, fitting: Fitting) -> bool:
+    def _learn(
+        self, refusal: RefusalError, question: dialects.Question, fitting: Fitting, longest: int
+    ) -> bool:
         """Leave out what the server does not take, or what is too much; False when it complains of neither."""
         if refusal.is_too_long:
-            self._too_long = min(fitting.characters, self._too_long or fitting.characters)
-            return fitting.shorten()
+            refused = fitting.characters
+            if fitting.shorten():
+                self._too_long[longest] = min(refused, self._too_long.get(longest, refused))
+                return True
+            self._too_long.pop(longest, None)  # even a question alone: the reply it is to leave room for is
+            return False
         field = next((field for field in refusal.fields if field in question.body), None)
         if field is not None:
             self._refused.add(field)

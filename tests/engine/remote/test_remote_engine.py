@@ -362,6 +362,20 @@ async def test_the_oldest_turns_of_a_long_conversation_are_dropped_and_counted()
         await engine.close()
 
 
+async def test_a_reply_that_was_asked_to_be_too_long_does_not_shorten_later_conversations() -> None:
+    async with FakeServer(SmallContext(0), models=[{"id": "tiny"}]) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+        with pytest.raises(UserError, match="or lower max_new_tokens"):
+            async for _ in engine.stream(LONG, GenerationSettings(max_new_tokens=60_000)):
+                pass
+        server.behaviours = [says("fits")]
+        for longest in (100, 60_000):
+            async for _ in engine.stream(LONG, GenerationSettings(max_new_tokens=longest)):
+                pass
+            assert len(server.questions[-1].body["messages"]) == len(LONG)
+        await engine.close()
+
+
 async def test_a_question_that_is_too_long_by_itself_is_told() -> None:
     async with FakeServer(SmallContext(3)) as server:
         asked = await ask(server)
