@@ -17,6 +17,7 @@ from engine.tokenizers.bpe import LETTERS, BpeTokenizer
 
 NUM_BYTES = 256
 LARGEST_VOCABULARY = 1_000_000
+_LONGEST_WORD = 1000  # bytes of a word that merges are learnt from at once
 
 
 def train_bpe(
@@ -39,7 +40,9 @@ def train_bpe(
 
     num_merged = _checked_size(vocab_size, len(special_tokens))
     learner = tokenizers.Tokenizer(models.BPE())
-    learner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    # A word of n letters takes n squared steps: a line of 200,000 spaces would take minutes.
+    learner.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.FixedLength(_LONGEST_WORD)])
     trainer = trainers.BpeTrainer(
         vocab_size=num_merged,
         min_frequency=2,
@@ -48,6 +51,7 @@ def train_bpe(
         initial_alphabet=list(LETTERS.values()),
     )
     learner.train_from_iterator(_counted(texts, on_progress), trainer)
+    learner.pre_tokenizer = words  # encoding needs no such cut
     learnt = json.loads(learner.to_str())
     if (found := len(learnt["model"]["vocab"])) < num_merged:
         possible = found + len(special_tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,10 @@ def test_progress_is_told_in_characters_read():
     seen: list[int] = []
     train_bpe(["lower ", "\ud800 lowest"], 257, on_progress=seen.append)
     assert seen == [6, 14]
+
+
+@pytest.mark.parametrize("repeated", [" ", "a", "=", "ab", "🙂", "\n"])
+def test_a_line_without_an_end_costs_no_more_than_any_text(repeated: str):
+    started = time.monotonic()
+    train_bpe([f"{repeated * 100_000} the cat the cat", "the cat sat on the mat"], 260)
+    assert time.monotonic() - started < 5

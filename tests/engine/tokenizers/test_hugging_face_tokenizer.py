@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from engine.tokenizers.chat_format import render
 from engine.tokenizers.chat_formats import ZEPHYR
 from engine.tokenizers.hugging_face import HuggingFaceTokenizer
 from engine.tokenizers.loading import load_tokenizer
+from tests.engine.tokenizers.test_bpe import HOSTILE
 
 TEXTS = ["The lamp is lit, the cat sleeps, it is 10 past 1000. Grüße 你好\n"] * 4
 
@@ -142,3 +144,11 @@ def test_a_file_the_library_cannot_read_is_refused(tmp_path: Path):
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "Unknown"}}')
     with pytest.raises(UserError, match=r"tokenizer\.json: the tokenizer cannot be read"):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("repeated", HOSTILE)
+def test_a_million_repeats_take_seconds_not_hours(tokenizer: HuggingFaceTokenizer, repeated: str):
+    started = time.monotonic()
+    tokenizer.encode((repeated * 1_000_000)[:1_000_000])
+    assert time.monotonic() - started < 15  # one core in use by others doubles it; a square would take hours
