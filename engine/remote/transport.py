@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.remote import keys
+from engine.remote.addresses import Address
 from engine.remote.keys import ApiKey
 from engine.remote.provider import Provider
 from engine.remote.refusals import RefusalError, redirected, refused
@@ -152,7 +153,10 @@ class Transport:
                 f"{who} does not answer: no connection in {self.provider.settings.connect_seconds:g} s."
             )
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
-            return RefusalError(f"{who} cannot prove who it is (TLS certificate), so nothing was sent.")
+            return RefusalError(
+                f"{who} cannot prove who it is, so nothing was sent. If its certificate is from an authority of "
+                "your own, name that one's file in SSL_CERT_FILE."
+            )
         if any(isinstance(cause, socket.gaierror) for cause in causes):
             return RefusalError(
                 f"There is no server called {self.provider.address.host}, or no network.",
@@ -185,8 +189,7 @@ def _new_client(provider: Provider) -> httpx2.AsyncClient:
 
     address = provider.address
     return httpx2.AsyncClient(
-        # Without TLS no certificates are read, which takes longer than all the rest.
-        verify=True if address.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        verify=_certificates(address),
         trust_env=not address.is_loopback,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -195,6 +198,14 @@ def _new_client(provider: Provider) -> httpx2.AsyncClient:
             connect=provider.settings.connect_seconds, read=None, write=_WRITE_SECONDS, pool=_WRITE_SECONDS
         ),
     )
+
+
+def _certificates(address: Address) -> ssl.SSLContext:
+    """The system's, and those of SSL_CERT_FILE; without TLS none are read, which takes longer than all the rest."""
+    import httpx2  # see `_new_client`
+
+    is_secure = address.scheme == "https"
+    return httpx2.create_ssl_context() if is_secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _as_json(body: Mapping[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,17 +33,23 @@ Behaviour = Callable[[Request, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 class FakeServer:
     """Answers every question by its behaviours in turn, the last one again and again; lists `models`."""
 
-    def __init__(self, *behaviours: Behaviour, models: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        *behaviours: Behaviour,
+        models: list[dict[str, Any]] | None = None,
+        certificate: ssl.SSLContext | None = None,
+    ) -> None:
         self.behaviours = list(behaviours)
+        self.certificate = certificate
         self.models = [{"id": "tiny", "owned_by": "nobody"}] if models is None else models
         self.requests: list[Request] = []
         self.closed_by_client = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._connections: set[asyncio.Task[None]] = set()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self.certificate)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.base_url = f"http://127.0.0.1:{self.port}/v1"
+        self.base_url = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}/v1"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
 from traceback import TracebackException
 from typing import Any
 
@@ -134,6 +138,31 @@ async def test_a_proxy_of_the_environment_never_sees_what_stays_on_this_machine(
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
         assert await _ask_with_key(monkeypatch, server.base_url) == ""
     assert proxy.requests == [] and len(server.questions) == 1
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for this machine that nobody vouches for; its key lies beside it."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    made = tmp_path / "certificate.pem"
+    make = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=here -addext subjectAltName=IP:127.0.0.1"
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(made)]
+    subprocess.run(["openssl", *make.split(), *files], check=True, capture_output=True)
+    return made
+
+
+async def test_a_server_that_cannot_prove_who_it_is_gets_nothing(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    async with FakeServer(says("secret"), certificate=context) as server:
+        assert "cannot prove who it is" in await _ask_with_key(monkeypatch, server.base_url)
+        assert server.requests == []
+        monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert await _ask_with_key(monkeypatch, server.base_url) == "" and len(server.questions) == 1
 
 
 async def test_a_defect_below_us_shows_no_frame_that_holds_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
