@@ -84,6 +84,18 @@ class ChatSession:
                 self._conversations.choose, self.conversation.id, settings.model, settings.to_json().decode()
             )
 
+    async def forked(self, fork: Fork) -> Conversation:
+        """A new conversation with all that was said before the reply that is forked; this one stays as it is.
+
+        Raises:
+            UserError: when it cannot be saved.
+        """
+        assert self.conversation is not None
+        settings = self.settings.with_changes("fork", model=fork.model)
+        title = one_line(f"Fork at {fork.word}: {self.conversation.title}", 60)
+        copy, saved = self._conversations.copy_before, settings.to_json().decode()
+        return await asyncio.to_thread(copy, fork.message, title, fork.model, saved)
+
     # ---- turns
 
     async def say(self, text: str) -> StoredMessage:

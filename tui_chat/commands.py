@@ -75,6 +75,11 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
             "The last question at each checkpoint of this run",
             chat.action_step_checkpoints,
         ),
+        (
+            "Look at the last reply token by token",
+            "Token microscope: probabilities, alternatives, forks",
+            chat.action_look,
+        ),
         ("Regenerate reply", "Another reply to the last message", chat.pane.action_regenerate),
         ("Stop reply", "Stop the reply and keep its text", chat.action_stop),
         ("Copy reply", "Send the last reply to the clipboard", chat.action_copy_reply),

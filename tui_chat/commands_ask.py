@@ -18,6 +18,7 @@ from engine import chat
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
 from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
+from tui_chat.token_table import TokenLook
 
 if TYPE_CHECKING:
     from engine.process import ProcessEngine
@@ -44,6 +45,9 @@ def add_ask_command(subparsers: Any) -> None:
     parser.add_argument(
         "--stop", action="append", metavar="TEXT", help="end the reply before TEXT (repeatable)"
     )
+    parser.add_argument(
+        "--tokens", action="store_true", help="what the model thought at each token; also with --json"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the text")
     parser.set_defaults(run=ask, usage_error=parser.error)
 
@@ -57,7 +61,8 @@ def ask(options: argparse.Namespace) -> int:
     messages = [chat.system(system_prompt)] if system_prompt else []
     messages.append(chat.user(prompt))
     events = engine.complete(prompt, settings) if options.raw else engine.stream(messages, settings)
-    reply = asyncio.run(_collect(engine, events, None if options.json else _printer()))
+    look = TokenLook(engine, prompt if options.raw else messages, settings) if options.tokens else None
+    reply = asyncio.run(_collect(engine, events, None if options.json else _printer(), look))
     if reply["backend"] == "api" and (sampling_wishes(options) or options.stop):
         for warning in reply["warnings"]:
             print(f"tui-chat: {reply['model']} was asked {warning}.", file=sys.stderr)
@@ -131,12 +136,16 @@ async def _collect(
     engine: ProcessEngine | RemoteEngine,
     events: AsyncIterator[GenerationEvent],
     show: Callable[[str], None] | None,
+    look: TokenLook | None = None,
 ) -> dict[str, Any]:
     """Show the reply as it comes; returns what --json prints."""
     text, token_ids = "", []
+    tokens: list[dict[str, Any]] | None = None
     result: GenerationDone | None = None
     try:
         async for event in events:
+            if look is not None:
+                look.take(event)
             match event:
                 case TextChunk():
                     text += event.text
@@ -145,6 +154,8 @@ async def _collect(
                         show(event.text)
                 case GenerationDone():
                     result = event
+        if look is not None:
+            tokens = await look.tell(as_table=show is not None)
     finally:
         model = engine.model
         await engine.close()
@@ -174,6 +185,7 @@ async def _collect(
         "seed": result.seed,
         "step": result.step,
         "warnings": list(model.warnings),
+        **({} if tokens is None else {"tokens": tokens}),
     }
 
 

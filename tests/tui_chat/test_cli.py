@@ -74,6 +74,16 @@ def test_ask_json_holds_every_key_of_the_contract(tiny_model: Path) -> None:
     assert json.loads(tui_chat("ask", "Hello", *flags).stdout)["text"] == reply["text"]
 
 
+def test_ask_tells_of_every_token_when_asked_to(tiny_model: Path) -> None:
+    flags = ["--model", str(tiny_model), "--max-new-tokens", "8", "--seed", "4", "--json", "--tokens"]
+    reply = json.loads(tui_chat("ask", "Hello", *flags).stdout)
+    assert [token["token_id"] for token in reply["tokens"]] == reply["token_ids"]
+    assert "".join(token["text"] for token in reply["tokens"]) == reply["text"]
+    for token in reply["tokens"]:
+        assert 0 < token["probability"] <= 1 and token["rank"] >= 1 and token["seconds"] > 0
+        assert len(token["alternatives"]) == 10
+
+
 def test_ask_reads_a_pipe_and_raw_continues_the_text(tiny_model: Path) -> None:
     flags = ["--model", str(tiny_model), "--raw", "--max-new-tokens", "4", "--json"]
     piped = json.loads(tui_chat("ask", "-", *flags, stdin="Once upon\n").stdout)

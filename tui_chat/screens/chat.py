@@ -68,6 +68,7 @@ class ChatScreen(Screen[None]):
         _key("f4,alt+a", "link_panes", "Send to all panes", "link_panes", "One message for all", show=False),
         _key("escape", "stop", "Stop all", "stop_all", "Stop the replies of all panes"),
         _key("f5,alt+s", "step_checkpoints", "Ask other checkpoints", "checkpoints", show=False),
+        _key("f9,alt+i", "look", "Last reply token by token", "tokens", show=False),
         _key("ctrl+b", "toggle_list", "Chats", "list", "Go to the conversations; again: hide them"),
         _key("ctrl+f", "search", "Search", "search", "Search all messages", priority=True, show=False),
         _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
@@ -319,6 +320,9 @@ class ChatScreen(Screen[None]):
     async def action_step_checkpoints(self) -> None:
         """Ask the last question again at other checkpoints of the run."""
         await pane_dialogs.step_checkpoints(self.pane, self._engines.engine_for(self.pane.settings.model))
+
+    def action_look(self) -> None:
+        self.pane.look_at_last_reply()
 
     async def action_copy_reply(self) -> None:
         await self.pane.transcript.copy_last_reply(code_only=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -64,9 +65,16 @@ class ExplainNumbers(ModalScreen[None]):
         Binding("escape,question_mark,q,enter", "dismiss(None)", "Close", id="explain.close")
     ]
 
-    def __init__(self, values: dict[str, str], verdict: Verdict | None) -> None:
+    def __init__(
+        self,
+        values: dict[str, str],
+        verdict: Verdict | None,
+        explanations: Mapping[str, str] | None = None,
+    ) -> None:
+        """`explanations` are of other figures than those of the monitor."""
         super().__init__()
         self._values, self._verdict = values, verdict
+        self._explanations = _EXPLANATIONS if explanations is None else explanations
 
     def compose(self) -> ComposeResult:
         """The verdict whole, then one paragraph a figure."""
@@ -74,7 +82,9 @@ class ExplainNumbers(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield Static("What the numbers mean", classes="dialog-title", markup=False)
             with VerticalScroll():
-                yield Static(explanation_words(self._values, self._verdict, width), markup=False)
+                yield Static(
+                    explanation_words(self._values, self._verdict, width, self._explanations), markup=False
+                )
             yield DialogKeys("↑↓ scroll", ("explain.close", "closes"))
 
     def on_mount(self) -> None:
@@ -82,10 +92,15 @@ class ExplainNumbers(ModalScreen[None]):
         self.query_one(VerticalScroll).focus()
 
 
-def explanation_words(values: dict[str, str], verdict: Verdict | None, width: int) -> Content:
+def explanation_words(
+    values: dict[str, str],
+    verdict: Verdict | None,
+    width: int,
+    explanations: Mapping[str, str] = _EXPLANATIONS,
+) -> Content:
     """All explanations, `width` cells wide."""
     parts = [] if verdict is None else [verdict_words(verdict), Content("")]
-    for name, text in _EXPLANATIONS.items():
+    for name, text in explanations.items():
         value = values.get(name, "")
         parts.append(Content.assemble((name, "bold $text-accent"), "  ", (value, "bold")))
         parts += [Content.styled(f"  {line}", "$foreground 80%") for line in textwrap.wrap(text, width - 2)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from engine.errors import UserError
+from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine
 from tui_chat.widgets.chat_pane import ChatPane
 
@@ -51,3 +52,19 @@ async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
     taken = await pane.app.push_screen_wait(steps)
     if taken is not None:
         pane.take(taken)
+
+
+async def look_at_tokens(pane: ChatPane, reply: StoredMessage) -> None:
+    """Show a reply token by token, and fork it where the person says."""
+    from tui_chat.screens.token_microscope import TokenMicroscope
+
+    try:
+        fork = await pane.app.push_screen_wait(TokenMicroscope(await pane.look_at(reply)))
+        if fork is not None:
+            await pane.fork(fork)
+            words = (
+                f"The reply goes on from {fork.word} in a new chat. The one before is in the list, as it was."
+            )
+            pane.notify(words, markup=False)
+    except UserError as error:
+        pane.notify(str(error), markup=False)

@@ -8,7 +8,7 @@ The one rule: a pane holds its parts together; what is said, and when, is the bu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -22,6 +22,7 @@ from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversation, Conversations, StoredMessage, storable
 from tui_chat.engines import Engines
+from tui_chat.reply_tokens import Fork
 from tui_chat.text import one_line
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
@@ -29,6 +30,9 @@ from tui_chat.widgets.pane_title import PaneTitle, progress_bar
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.transcript import Transcript
 from tui_chat.workspace import PaneState
+
+if TYPE_CHECKING:
+    from tui_chat.token_look import Look
 
 
 class ChatPane(Vertical):
@@ -208,6 +212,15 @@ class ChatPane(Vertical):
         if not self.is_replying:
             self._replies.take(reply)
 
+    async def fork(self, fork: Fork) -> None:
+        """Go on with another token, in a conversation of its own.
+
+        Raises:
+            UserError: when that cannot be saved; nothing has changed then.
+        """
+        await self.open(await self.session.forked(fork))
+        self._replies.fork(fork)
+
     async def stop(self) -> None:
         """Stop the reply and wait until what was said is saved."""
         await self._replies.stop()
@@ -228,6 +241,36 @@ class ChatPane(Vertical):
             self.notify("There is no reply to say again.", markup=False)
         else:
             self._replies.again()
+
+    async def look_at(self, reply: StoredMessage) -> Look:
+        """What the token microscope needs for a reply.
+
+        Raises:
+            UserError: when no model that runs here said it.
+        """
+        from tui_chat.token_look import look_at  # here: the first paint does not need it
+
+        return await look_at(self.session, reply, self._engines, self._conversations)
+
+    @on(MessageView.LookRequested)
+    @work(exclusive=True, group="look")
+    async def show_tokens(self, event: MessageView.LookRequested) -> None:
+        """A reply token by token."""
+        event.stop()
+        from tui_chat.screens import (
+            pane_dialogs,
+        )  # here: a dialog knows its pane, and not the other way round
+
+        await pane_dialogs.look_at_tokens(self, event.view.message)
+        self._turned()  # an engine that was only looked with is closed
+
+    def look_at_last_reply(self) -> None:
+        """The last reply of a model, token by token."""
+        views = [view for view in self.transcript.views if view.message.model]
+        if views:
+            self.post_message(MessageView.LookRequested(views[-1]))
+        else:
+            self.notify("There is no reply of a model yet.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":

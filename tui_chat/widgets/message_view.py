@@ -43,6 +43,9 @@ class MessageView(Vertical, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy message", id="message.copy"),
         Binding("c", "copy_code", "Copy code", id="message.copy_code"),
+        Binding(
+            "i", "look", "Token by token", id="message.look", tooltip="What the model thought at each token"
+        ),
         Binding("escape", "leave", "Back", id="message.leave"),
         Binding("up,k", "move(-1)", "Message above", id="message.up", show=False),
         Binding("down,j", "move(1)", "Message below", id="message.down", show=False),
@@ -54,6 +57,12 @@ class MessageView(Vertical, can_focus=True):
 
         view: MessageView
         code_only: bool
+
+    @dataclass
+    class LookRequested(Message):
+        """The user wants to see this reply token by token."""
+
+        view: MessageView
 
     @dataclass
     class MoveRequested(Message):
@@ -199,6 +208,12 @@ class MessageView(Vertical, can_focus=True):
 
     def action_copy_code(self) -> None:
         self.post_message(self.CopyRequested(self, code_only=True))
+
+    def action_look(self) -> None:
+        self.post_message(self.LookRequested(self))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "look" or self.message.role == "assistant"
 
     def action_leave(self) -> None:
         self.post_message(self.MoveRequested(self, _TO_THE_PROMPT))

@@ -22,6 +22,7 @@ from tui_chat.companions_in_chat import Companions
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine, Engines
 from tui_chat.key_bindings import key_in_words
+from tui_chat.reply_tokens import Fork
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.transcript import Transcript
@@ -91,6 +92,10 @@ class Replies:
         """Put a reply in the place of the one to the last question."""
         self._begin(whole(self._replace(reply)))
 
+    def fork(self, fork: Fork) -> None:
+        """A reply that begins with another one's tokens."""
+        self._begin(self._reply(fork=fork))
+
     def _begin(self, what: Coroutine[Any, Any, None]) -> None:
         self._worker = self._pane.run_worker(self._guarded(what), group="reply", exclusive=True)
         self._on_state()
@@ -141,9 +146,9 @@ class Replies:
     async def _add_told(self, text: str) -> None:
         await self._transcript.add(await self._session.told(text))
 
-    async def _reply(self, seed: int | None = None) -> None:
+    async def _reply(self, seed: int | None = None, fork: Fork | None = None) -> None:
         try:
-            view = await whole(self._begin_reply(seed))
+            view = await whole(self._begin_reply(seed, fork))
             ticking = self._pane.set_interval(STATUS_SECONDS, lambda: self._tell_progress(view))
             self._tell_progress(view)
             try:
@@ -156,8 +161,8 @@ class Replies:
             finally:
                 self._transcript.finish(self._session.messages[-1])
 
-    async def _begin_reply(self, seed: int | None) -> MessageView:
-        return await self._transcript.add(await self._session.begin_reply(self.model_name, seed))
+    async def _begin_reply(self, seed: int | None, fork: Fork | None) -> MessageView:
+        return await self._transcript.add(await self._session.begin_reply(self.model_name, seed, fork))
 
     def _tell_progress(self, view: MessageView) -> None:
         """While nothing is said yet, what is waited for; then how fast it goes."""
