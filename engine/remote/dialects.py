@@ -125,4 +125,14 @@ def _other_name(name: str, refused: Collection[str]) -> str:
 
 
 def _as_dicts(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+    """Turns of one side that follow each other become one: many servers insist on taking turns.
+
+    They come about where a reply was stopped before its first word, or failed.
+    """
+    turns: list[dict[str, str]] = []
+    for message in messages:
+        if turns and turns[-1]["role"] == message.role:
+            turns[-1]["content"] += f"\n\n{message.content}"
+        else:
+            turns.append({"role": message.role, "content": message.content})
+    return turns

@@ -90,6 +90,17 @@ async def test_a_reply_comes_in_pieces_and_ends_with_what_it_took() -> None:
     assert "authorization" not in question.headers
 
 
+async def test_turns_of_one_side_that_follow_each_other_are_sent_as_one() -> None:
+    async with FakeServer(says("x")) as server:
+        engine = RemoteEngine(provider(server.base_url), "tiny")
+        talk = [chat.user("a"), chat.user("b"), chat.assistant("c"), chat.user("d")]
+        async for _ in engine.stream(talk, GenerationSettings()):
+            pass
+        await engine.close()
+    sent = [(turn["role"], turn["content"]) for turn in server.questions[0].body["messages"]]
+    assert sent == [("user", "a\n\nb"), ("assistant", "c"), ("user", "d")]
+
+
 async def test_a_text_is_continued_without_chat_format() -> None:
     body = b'data: {"choices":[{"index":0,"text":" a time","finish_reason":"length"}]}\n\n'
     async with FakeServer(sends(STREAM, body, DONE)) as server:
