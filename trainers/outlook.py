@@ -3,7 +3,7 @@
     look = outlook(config, runs_path)                     # from what is known: at once for small data
     look = outlook(config, runs_path, is_measured=True)   # with ten steps of a throw-away model
 
-The one rule: small data is counted exactly, of large data the size on disk tells about how much it is.
+The one rule: small data is counted exactly, of larger data its characters tell about how much it is.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from pathlib import Path
 from trainers.base_models import BaseModel, look_at_base_model, shape_of_run
 from trainers.config import TrainingConfig
 from trainers.data_splits import parts_of
-from trainers.datasets import read_text_chunks
+from trainers.datasets import inspect, read_text_chunks
 from trainers.estimates import speeds_of
 from trainers.preflight import DataSize, Preflight, data_size, look_ahead, machine_now
 from trainers.probing import ProbeRequest, measure
 from trainers.small_data import Trial, size_on_disk, try_out
+
+_COUNTED = 20_000_000  # bytes of data that are looked through
 
 
 def outlook(config: TrainingConfig, runs_path: Path, is_measured: bool = False) -> Preflight | None:
@@ -32,7 +34,7 @@ def outlook(config: TrainingConfig, runs_path: Path, is_measured: bool = False) 
     if known is None:
         return None
     shape, parameters = known
-    size = size_of(config, trial) if trial else data_size(config, size_on_disk(config), shape.vocab_size)
+    size = size_of(config, trial) if trial else data_size(config, _characters(config), shape.vocab_size)
     machine = machine_now(config, shape.embedding_size, runs_path)
     speed = 0.0
     if is_measured:
@@ -47,6 +49,12 @@ def size_of(config: TrainingConfig, trial: Trial) -> DataSize:
         return DataSize(files.train_tokens, files.validation_tokens, is_exact=True)
     length = files.context_length
     return DataSize(trial.train_windows * length, trial.validation_windows * length, is_exact=True)
+
+
+def _characters(config: TrainingConfig) -> int:
+    """Of the training data; where counting would take seconds, as many as it has bytes."""
+    size = size_on_disk(config)
+    return inspect(parts_of(config).train).characters if size <= _COUNTED else size
 
 
 def _different_characters(config: TrainingConfig) -> int:

@@ -107,6 +107,7 @@ class PreflightPanel(Static):
 
     def measure(self) -> None:
         """Train ten steps of a throw-away model, in the background."""
+        self.scroll_visible(animate=False)
         if self._config is not None and not self._is_measuring:
             self._measure(self._config)
 
