@@ -18,12 +18,12 @@ from engine import chat
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
 from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
-from tui_chat.token_table import TokenLook
 
 if TYPE_CHECKING:
     from engine.process import ProcessEngine
     from engine.remote.remote_engine import RemoteEngine
     from tui_chat.config import AppConfig
+    from tui_chat.token_table import TokenLook
 
 
 def add_ask_command(subparsers: Any) -> None:
@@ -61,7 +61,11 @@ def ask(options: argparse.Namespace) -> int:
     messages = [chat.system(system_prompt)] if system_prompt else []
     messages.append(chat.user(prompt))
     events = engine.complete(prompt, settings) if options.raw else engine.stream(messages, settings)
-    look = TokenLook(engine, prompt if options.raw else messages, settings) if options.tokens else None
+    look = None
+    if options.tokens:
+        from tui_chat.token_table import TokenLook  # here: it draws on what the app is made of
+
+        look = TokenLook(engine, prompt if options.raw else messages, settings)
     reply = asyncio.run(_collect(engine, events, None if options.json else _printer(), look))
     if reply["backend"] == "api" and (sampling_wishes(options) or options.stop):
         for warning in reply["warnings"]:

@@ -75,11 +75,13 @@ class Look:
         """The reply with another token in a place.
 
         Raises:
-            UserError: when nothing was said there: the place is in the prompt.
+            UserError: when nothing was said there (the place is in the prompt), or this very token was.
         """
         before = len(inspection.of("prompt"))
         if place < before:
             raise UserError("This token was given to the model, not said by it. Choose one of the reply.")
+        if candidate.token_id == inspection.tokens[place].token_id:
+            raise UserError("The reply goes on with this token already. Choose another one.")
         said = [token.token_id for token in inspection.tokens[before:place]]
         longest = max(self.settings.max_new_tokens, min(len(said) + 1 + _ROOM, _MOST_TOKENS))
         message = self.message

@@ -135,4 +135,4 @@ def figures_of(
 def _as_choice(entropy: float | None) -> str:
     if entropy is None:
         return ""
-    return f"as if {2**entropy:,.1f} were equally likely" if entropy < math.log2(1e7) else ""
+    return f"like {2**entropy:,.1f} equal choices" if entropy < math.log2(1e7) else ""

@@ -93,9 +93,10 @@ def test_steps_follow_the_figure_and_are_missing_where_it_is() -> None:
 
 
 def test_steps_differ_without_colours_too() -> None:
-    looks = [token_shades.style_of(step, 0, has_colours=False) for step in range(5)]
+    looks = [token_shades.style_of(step, 0, "marks") for step in range(5)]
     assert len(set(looks)) == 5
     assert not any("$" in look for look in looks)
+    assert len({token_shades.style_of(step, 0, "ansi") for step in range(5)}) == 5
 
 
 @pytest.mark.parametrize(("share", "cells", "drawn"), [(0, 4, "    "), (1, 4, "████"), (0.5, 3, "█▌ ")])

@@ -20,6 +20,8 @@ from tui_chat.app import TuiChatApp
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.screens.token_microscope import TokenMicroscope
 from tui_chat.token_table import TokenLook
+from tui_chat.widgets.token_flow import TokenFlow
+from tui_chat.widgets.token_strip import TokenStrip
 
 WORDS = ["The", " sea", " is", "\n", "\x1b[31m", " blue", "<|end|>"]
 SPECIAL = 6
@@ -165,6 +167,31 @@ async def test_another_token_forks_the_reply_and_nothing_is_lost(size: tuple[int
         assert [(m.role, m.content, m.status) for m in kept] == before
         tokens = conversations.tokens_of(conversations.messages(titles["Fork at ·lake: hi"])[1].id)
         assert tokens is not None and tokens.ids == (0, OTHER, 101, SPECIAL)
+
+
+async def test_the_token_that_was_said_forks_nothing() -> None:
+    app = app_with_tokens()
+    async with app.run_test(size=(120, 40)) as pilot:
+        _, engine = await opened(pilot, app)
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: any("with this token already" in n.message for n in app._notifications))
+        assert isinstance(app.screen, TokenMicroscope) and engine.prefixes == [()]
+
+
+async def test_the_bars_show_every_peak_and_a_click_goes_there() -> None:
+    app = app_with_tokens()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen, _ = await opened(pilot, app)
+        strip = screen.query_one(TokenStrip)
+        lengths: list[float | None] = [0.0] * 5000
+        lengths[4321] = 9.0
+        strip.show(3, lengths, [0] * 5000, "surprise")
+        await pilot.pause()
+        assert str(strip.content).count("█") == 4  # a bar of full height among five thousand tokens
+        strip.show(3, [1.0] * 7, [0] * 7, "surprise")
+        await pilot.click("#mic-strip", offset=(4, 2))  # bars are three cells wide
+        await pilot.pause()
+        assert screen.query_one(TokenFlow).cursor == 4
 
 
 async def test_the_prompt_is_shown_as_the_model_read_it_and_cannot_be_forked() -> None:

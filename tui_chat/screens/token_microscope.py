@@ -31,6 +31,7 @@ from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.token_choices import TokenChoices
 from tui_chat.widgets.token_flow import TokenFlow
 from tui_chat.widgets.token_layout import NOTE
+from tui_chat.widgets.token_strip import TokenStrip
 
 
 class TokenMicroscope(Screen[Fork | None]):
@@ -60,6 +61,7 @@ class TokenMicroscope(Screen[Fork | None]):
         self._view = token_shades.VIEWS[0]
         self._with_prompt = False
         self._flow = TokenFlow(id="mic-flow")
+        self._strip = TokenStrip(id="mic-strip")
         self._choices = TokenChoices(id="mic-alternatives")
 
     def compose(self) -> ComposeResult:
@@ -69,6 +71,7 @@ class TokenMicroscope(Screen[Fork | None]):
         with Container(id="mic-body"):
             with Vertical(id="mic-text"):
                 yield self._flow
+                yield self._strip
                 yield Static(id="mic-legend", markup=False)
             with Container(id="mic-panel"):
                 yield Static(id="mic-facts", markup=False)
@@ -140,8 +143,15 @@ class TokenMicroscope(Screen[Fork | None]):
         return token_shades.steps_of(self._view, self._inspection.tokens, self._seconds)
 
     def _show_view(self) -> None:
-        self._flow.shade(self._steps())
-        legend = token_shades.legend(self._view, has_colours=not self.app.no_color)
+        inspection, view, steps = self._inspection, self._view, self._steps()
+        assert inspection is not None
+        self._flow.shade(steps)
+        first = 0 if self._with_prompt else len(inspection.of("prompt"))
+        timed = list(zip(inspection.tokens, self._seconds, strict=True))[first:]
+        self._strip.show(
+            first, [view.length(*each) for each in timed], steps[first:], f"{view.bars} of each token"
+        )
+        legend = token_shades.legend(self._view, token_shades.palette_of(self.app))
         self.query_one("#mic-legend", Static).update(legend)
 
     # ---- one token
@@ -151,11 +161,16 @@ class TokenMicroscope(Screen[Fork | None]):
         """The token under the cursor."""
         return self._inspection.tokens[self._flow.cursor] if self._inspection else None
 
+    @on(TokenStrip.Chosen)
+    def _go_to(self, event: TokenStrip.Chosen) -> None:
+        self._flow.go_to(event.token)
+
     @on(TokenFlow.Moved)
     def _show_token(self) -> None:
         if (token := self._token) is None:
             return
         self.query_one("#mic-facts", Static).update(self._facts(token))
+        self._strip.mark(self._flow.cursor)
         self._choices.highlighted = None
         self._choices.show(token)
         self.call_after_refresh(self._show_heading)

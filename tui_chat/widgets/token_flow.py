@@ -103,10 +103,10 @@ class TokenFlow(ScrollView, can_focus=True):
         if span.token == NOTE:
             words = f"── {span.text} "
             return words + "─" * max(0, self._width - len(words)), "$foreground 50%"
-        has_colours = not self.app.no_color
+        palette = token_shades.palette_of(self.app)
         if span.token == self.cursor:
-            return span.text, token_shades.CURSOR if has_colours else token_shades.CURSOR_WITHOUT_COLOURS
-        return span.text, token_shades.style_of(self._steps[span.token], span.token, has_colours)
+            return span.text, token_shades.cursor_style(palette)
+        return span.text, token_shades.style_of(self._steps[span.token], span.token, palette)
 
     # ---- moving
 
