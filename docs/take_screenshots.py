@@ -25,6 +25,7 @@ async def main(run_name: str) -> None:
     """Chat, then the monitor, then the form."""
     await photograph("chat", (100, 34), chat)
     await photograph("panes", (150, 40), panes)
+    await photograph("microscope", (120, 40), microscope)
     await photograph("training", (150, 44), training, run_name)
     await photograph("new-run", (120, 36), new_run)
 
@@ -61,6 +62,14 @@ async def panes(app: TuiChatApp, pilot: Pilot[None]) -> None:
     await app.chat.action_new_pane()
     await pilot.pause(0.3)
     await say(app, pilot, "Tell me a story about a fox.")
+
+
+async def microscope(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """A reply token by token, at a place where it could have gone another way."""
+    await say(app, pilot, "Write a poem about the sea. 😀")
+    app.chat.pane.look_at_last_reply()
+    await pilot.pause(3.0)
+    await pilot.press("n", "n")
 
 
 async def training(app: TuiChatApp, pilot: Pilot[None]) -> None:

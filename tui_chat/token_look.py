@@ -107,7 +107,7 @@ async def look_at(
     """
     _refuse_what_no_model_said(message)
     engine = token_engine(engines.engine_for(message.model))
-    reference, note = await asyncio.to_thread(_weights_of, message)
+    reference, note = await asyncio.to_thread(weights_of, message)
     tokens = await asyncio.to_thread(conversations.tokens_of, message.id)
     request = Inspect(
         request=0,
@@ -123,9 +123,7 @@ async def look_at(
 
 def _refuse_what_no_model_said(message: StoredMessage) -> None:
     if message.role != "assistant":
-        raise UserError(
-            "Only replies of a model can be looked at. Your words are part of a reply's prompt (p)."
-        )
+        raise UserError("Only replies of a model can be looked at; what you said stands in their prompts.")
     if message.status == "streaming":
         raise UserError("This reply is still being written. Look at it when it is complete.")
     if not message.model:
@@ -143,7 +141,7 @@ def _settings_of(message: StoredMessage, otherwise: GenerationSettings) -> Gener
         return otherwise
 
 
-def _weights_of(message: StoredMessage) -> tuple[str, str]:
+def weights_of(message: StoredMessage) -> tuple[str, str]:
     """Reference of the weights that said it, where it is another than the model's own; and a note."""
     run = run_of(message.model)
     if run is None or message.step is None or "@step-" in message.model:

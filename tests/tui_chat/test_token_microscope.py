@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -16,9 +17,14 @@ from engine.inspection import Candidate, InspectedToken, Inspection, InspectionD
 from engine.wire import Inspect
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
 from tests.tui_chat.test_chat_screen import said, screen_text, send, settled
+from tests.tui_chat.test_checkpoint_steps import add_checkpoint
 from tui_chat.app import TuiChatApp
+from tui_chat.chat_session import ChatSession
+from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.engines import Engines
 from tui_chat.screens.token_microscope import TokenMicroscope
+from tui_chat.token_look import look_at, weights_of
 from tui_chat.token_table import TokenLook
 from tui_chat.widgets.token_flow import TokenFlow
 from tui_chat.widgets.token_strip import TokenStrip
@@ -339,3 +345,35 @@ async def test_the_command_line_prints_the_same_as_a_table(capsys: pytest.Captur
 def test_a_model_on_a_server_is_not_asked_for_tokens() -> None:
     with pytest.raises(UserError, match="runs on a server"):
         TokenLook(FakeEngine(), "hi", GenerationSettings())
+
+
+@pytest.mark.parametrize(
+    ("step", "reference", "note"),
+    [(500, "run:poet@step-500", ""), (123, "", "step 123 were not kept")],
+)
+def test_the_weights_of_then_are_looked_with_where_they_were_kept(
+    home: Path, step: int, reference: str, note: str
+) -> None:
+    add_checkpoint(500, 2.5)
+    message = StoredMessage(1, 1, "assistant", "Hi", model="run:poet@latest", step=step)
+    found, words = weights_of(message)
+    assert found == reference
+    assert note in words
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (StoredMessage(1, 1, "user", "Hi"), "Only replies of a model"),
+        (StoredMessage(1, 1, "assistant", "Knock", model_name="tui-chat"), "tui-chat told this by itself"),
+        (StoredMessage(1, 1, "assistant", "Hi", model="api:x/y"), "came from a server"),
+        (StoredMessage(1, 1, "assistant", "H", model="builtin", status="streaming"), "still being written"),
+        (StoredMessage(1, 1, "assistant", "", model="builtin"), "Nothing was said"),
+    ],
+)
+async def test_what_cannot_be_looked_at_is_refused_in_a_sentence(message: StoredMessage, words: str) -> None:
+    conversations = Conversations.in_memory()
+    engines = Engines(FakeEngines(), lambda reference: None)
+    session = ChatSession(conversations, ChatSettings())
+    with pytest.raises(UserError, match=words):
+        await look_at(session, message, engines, conversations)

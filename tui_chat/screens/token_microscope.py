@@ -83,7 +83,8 @@ class TokenMicroscope(Screen[Fork | None]):
     def on_mount(self) -> None:
         """Read the reply once more."""
         self._flow.focus()
-        self._tell("reading the reply once more …")
+        is_loaded = self._look.engine.state in ("ready", "answering")
+        self._tell("reading the reply once more …" if is_loaded else "loading the model …")
         self._inspect()
 
     @work(exclusive=True, group="inspect")
