@@ -19,6 +19,7 @@ from textual.screen import Screen
 
 from tui_chat.screens.help import HelpScreen
 from tui_chat.screens.settings import SettingsScreen
+from tui_chat.screens.token_microscope import TokenMicroscope
 from tui_chat.screens.training import TrainingScreen
 from tui_chat.text import one_line, plain
 
@@ -117,7 +118,7 @@ def _run_commands(screen: Screen[Any] | None) -> Iterator[SystemCommand]:
 async def go_to(app: TuiChatApp, mode: str) -> None:
     """Show a mode itself, without the help, the settings or a dialog that lie over it."""
     await app.switch_mode(mode)
-    while app.screen.is_modal or isinstance(app.screen, (HelpScreen, SettingsScreen)):
+    while app.screen.is_modal or isinstance(app.screen, (HelpScreen, SettingsScreen, TokenMicroscope)):
         over = app.screen
         if isinstance(over, SettingsScreen):
             over.action_close()  # saves what was typed

@@ -21,11 +21,14 @@ from tests.tui_chat.test_checkpoint_steps import add_checkpoint
 from tui_chat.app import TuiChatApp
 from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings
+from tui_chat.commands import go_to
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.engines import Engines
+from tui_chat.reply_tokens import ReplyTokens
 from tui_chat.screens.token_microscope import TokenMicroscope
-from tui_chat.token_look import look_at, weights_of
+from tui_chat.token_look import Look, look_at, weights_of
 from tui_chat.token_table import TokenLook
+from tui_chat.widgets.token_choices import TokenChoices
 from tui_chat.widgets.token_flow import TokenFlow
 from tui_chat.widgets.token_strip import TokenStrip
 
@@ -173,6 +176,41 @@ async def test_another_token_forks_the_reply_and_nothing_is_lost(size: tuple[int
         assert [(m.role, m.content, m.status) for m in kept] == before
         tokens = conversations.tokens_of(conversations.messages(titles["Fork at ·lake: hi"])[1].id)
         assert tokens is not None and tokens.ids == (0, OTHER, 101, SPECIAL)
+
+
+async def test_a_click_goes_to_an_alternative_and_a_second_one_takes_it() -> None:
+    app = app_with_tokens()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen, engine = await opened(pilot, app)
+        choices = screen.query_one(TokenChoices)
+        choices.highlighted = 1
+        await pilot.click(TokenChoices, offset=(5, 0))
+        assert app.screen is screen and choices.highlighted == 0
+        await pilot.click(TokenChoices, offset=(5, 0))
+        await until(pilot, lambda: app.screen is not screen)
+        await until(pilot, lambda: engine.prefixes[-1] == (OTHER,))
+
+
+async def test_the_palette_leads_away_from_it() -> None:
+    app = app_with_tokens()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app)
+        await go_to(app, "chat")
+        assert app.screen is app.chat
+
+
+def test_a_reply_that_was_cut_can_be_gone_on_with() -> None:
+    settings = GenerationSettings(max_new_tokens=2)
+    request = Inspect(request=0, settings=settings)
+    message = StoredMessage(5, 1, "assistant", "The sea", model="builtin", seed=7)
+    look = Look(message, TokenFakeEngine(), request, ReplyTokens((0, 1), (0.1, 0.1)))
+    end = InspectedToken(part="next", token_id=-1, text="", spelling="", candidates=inspected(2).candidates)
+    done = InspectionDone(vocab_size=1000, context_length=64, prompt_tokens=0, reply_tokens=2)
+    inspection = Inspection(tokens=(inspected(0), inspected(1), end), done=done)
+    fork = look.fork(inspection, 2, end.candidates[1])
+    assert fork.prefix == (0, 1, 2)
+    assert fork.generation.max_new_tokens > 2 + 10  # room to go on
+    assert look.seconds(inspection) == [0.1, 0.1, None]
 
 
 async def test_the_token_that_was_said_forks_nothing() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -90,9 +90,18 @@ class TokenChoices(OptionList):
         others = [n for n, candidate in enumerate(self._candidates) if candidate.token_id != said]
         self.highlighted = others[0] if others else None
 
+    def on_click(self, event: events.Click) -> None:
+        """A click goes to a token; one more takes it."""
+        event.prevent_default()
+        place = event.style.meta.get("option")
+        if place is not None and place == self.highlighted:
+            self.action_select()
+        elif place is not None:
+            self.highlighted = place
+
     @on(OptionList.OptionSelected)
     def take(self, event: OptionList.OptionSelected) -> None:
-        """Enter, or a click."""
+        """Enter, or a second click."""
         event.stop()
         self.post_message(self.Taken(self._candidates[event.option_index]))
 
