@@ -33,6 +33,8 @@ from tui_chat.widgets.token_flow import TokenFlow
 from tui_chat.widgets.token_layout import NOTE
 from tui_chat.widgets.token_strip import TokenStrip
 
+_ROOMY = 54  # lines; from there on the sentences about the figures stand beside them
+
 
 class TokenMicroscope(Screen[Fork | None]):
     """Gives the fork that is wanted, or None."""
@@ -46,11 +48,11 @@ class TokenMicroscope(Screen[Fork | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]  # noqa: RUF012 - typed by its base
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Alternatives", id="microscope.choose"),
-        Binding("c", "view(1)", "Colour by", id="microscope.view"),
+        Binding("c", "view(1)", "Colour", id="microscope.view"),
         Binding("C", "view(-1)", "Colour by the one before", id="microscope.previous_view", show=False),
         Binding("p", "prompt", "Prompt", id="microscope.prompt", tooltip="The prompt as the model saw it"),
-        Binding("question_mark", "explain", "Explain", id="microscope.explain"),
         Binding("escape,q", "dismiss(None)", "Back", id="microscope.close"),
+        Binding("question_mark", "explain", "Explain", id="microscope.explain"),
     ]
 
     def __init__(self, look: Look) -> None:
@@ -78,6 +80,7 @@ class TokenMicroscope(Screen[Fork | None]):
                 with Vertical(id="mic-choices"):
                     yield Static(id="mic-choices-head", markup=False)
                     yield self._choices
+                yield Static(_explanations(), id="mic-words", markup=False)
         yield KeyHints()
 
     def on_mount(self) -> None:
@@ -116,7 +119,8 @@ class TokenMicroscope(Screen[Fork | None]):
             return
         before = len(inspection.of("prompt"))
         pieces = self._pieces(inspection, before)
-        self._flow.show(pieces, self._steps(), before if cursor is None else cursor)
+        special = {number for number, token in enumerate(inspection.tokens) if token.is_special}
+        self._flow.show(pieces, self._steps(), special, before if cursor is None else cursor)
         self._show_view()
         self._show_token()
 
@@ -177,6 +181,7 @@ class TokenMicroscope(Screen[Fork | None]):
         self.call_after_refresh(self._show_heading)
 
     def on_resize(self) -> None:
+        self.set_class(self.size.width >= 160 and self.size.height >= _ROOMY, "-roomy")
         self.call_after_refresh(self._show_token)
 
     def _show_heading(self) -> None:
@@ -283,3 +288,12 @@ class TokenMicroscope(Screen[Fork | None]):
     def fork_key(self) -> str:
         """The key that forks, as it is bound now."""
         return key_in_words(self, "choices.take", TokenChoices)
+
+
+def _explanations() -> Content:
+    """One sentence or two about every figure."""
+    parts = [
+        Content.assemble((f"{name}  ", "bold $text-accent"), (words, "$foreground 60%"))
+        for name, words in token_words.EXPLANATIONS.items()
+    ]
+    return Content("\n").join(parts)

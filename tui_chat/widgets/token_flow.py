@@ -6,7 +6,7 @@ The one rule: what stands here went through `token_words`; nothing of it is mark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,7 +38,13 @@ class TokenFlow(ScrollView, can_focus=True):
         Binding("end,G", "move(1000000000)", "Last token", id="tokens.last", show=False),
         Binding("pageup", "page(-1)", "Page up", id="tokens.page_up", show=False),
         Binding("pagedown", "page(1)", "Page down", id="tokens.page_down", show=False),
-        Binding("n", "surprise(1)", "Next surprise", id="tokens.next_surprise"),
+        Binding(
+            "n",
+            "surprise(1)",
+            "Surprise",
+            id="tokens.next_surprise",
+            tooltip="The next token it did not expect",
+        ),
         Binding("N,b", "surprise(-1)", "Surprise before", id="tokens.previous_surprise", show=False),
     ]
 
@@ -54,14 +60,25 @@ class TokenFlow(ScrollView, can_focus=True):
         self._pieces: Sequence[tuple[int, str]] = ()
         self._numbers: list[int] = []  # of the tokens, in order
         self._steps: Sequence[int | None] = ()
+        self._special: Collection[int] = ()
         self._lines: list[Line] = []
         self._line_of: dict[int, int] = {}  # token -> its first line
         self._laid_out_for = 0  # cells
 
     # ---- what is shown
 
-    def show(self, pieces: Sequence[tuple[int, str]], steps: Sequence[int | None], cursor: int) -> None:
-        """Show (number of the token, text), the step of each token by its number, and the cursor on one."""
+    def show(
+        self,
+        pieces: Sequence[tuple[int, str]],
+        steps: Sequence[int | None],
+        special: Collection[int],
+        cursor: int,
+    ) -> None:
+        """Show (number of the token, text), the step of each token by its number, and the cursor on one.
+
+        The `special` ones are italic: a text may hold the same letters, and is not the same.
+        """
+        self._special = special
         self._pieces, self._steps, self.cursor = pieces, steps, cursor
         self._numbers = [token for token, _ in pieces if token != NOTE]
         self._lay_out()
@@ -106,7 +123,8 @@ class TokenFlow(ScrollView, can_focus=True):
         palette = token_shades.palette_of(self.app)
         if span.token == self.cursor:
             return span.text, token_shades.cursor_style(palette)
-        return span.text, token_shades.style_of(self._steps[span.token], span.token, palette)
+        style = token_shades.style_of(self._steps[span.token], span.token, palette)
+        return span.text, f"italic {style}" if span.token in self._special and palette != "marks" else style
 
     # ---- moving
 
