@@ -7,6 +7,7 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Log, OptionList, Static
+from textual.widgets._footer import FooterKey
 
 from engine.paths import runs_path
 from tests.tui_chat.fake_run import FakeRun
@@ -91,6 +92,14 @@ async def test_what_a_run_writes_appears_while_it_is_watched():
         assert "But soft" in text_of(screen, "#samples-text")
         assert "checkpoint saved" in "\n".join(screen.query_one("#log-text", Log).lines)
         assert "train" in legend(screen)
+
+
+async def test_a_look_that_shows_nothing_new_makes_no_new_hints():
+    FakeRun(runs_path(), "shakespeare").train_until(500)
+    async with TrainingApp().run_test(size=(120, 40)) as pilot:
+        await settle(pilot)
+        before = list((await settle(pilot)).query(FooterKey))
+        assert before and list((await settle(pilot)).query(FooterKey)) == before
 
 
 async def test_the_choice_stays_on_its_run_when_a_newer_one_appears():
@@ -197,18 +206,6 @@ async def test_a_checkpoint_of_the_list_can_be_chatted_with():
         await pilot.pause()
         assert screen.query_one("#checkpoint-list", OptionList).option_count == 2
         assert app.chats == ["run:shakespeare@step-250"]
-
-
-async def test_chat_before_the_first_checkpoint_asks_the_run_for_one():
-    fake = FakeRun(runs_path(), "shakespeare")
-    fake.train_until(50)
-    app = TrainingApp()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await settle(pilot)
-        await pilot.press("c")
-        await settle(pilot)
-        assert app.chats == []
-        assert fake.run.has_wish("save")
 
 
 async def test_the_key_for_other_curves_goes_through_what_was_measured():

@@ -37,6 +37,7 @@ from tui_chat.widgets.run_list import RunList
 from tui_chat.widgets.run_monitor import TABS, RunMonitor
 
 LOOKS_PER_SECOND = 2
+_STEERING = ("pause", "resume", "save", "stop", "delete")
 _EMPTY_TEXT = Content.from_markup(
     "[b]Nothing has been trained yet.[/b]\n\n"
     "Choose a text or conversations, and a recipe. The model learns\n"
@@ -85,6 +86,7 @@ class TrainingScreen(RunSteering):
         self._runs: list[WatchedRun] = []
         self._wanted = run_name  # to be chosen as soon as it is in the list
         self._monitored: str | None = None
+        self._possible: dict[str, bool] = {}  # what can be done with the chosen run
 
     def compose(self) -> ComposeResult:
         """The list beside or above the monitor; a few words when there is nothing to list."""
@@ -170,7 +172,7 @@ class TrainingScreen(RunSteering):
     def _show_chosen(self) -> None:
         watched, monitor = self.chosen, self.query_one(RunMonitor)
         if watched is None:
-            self._monitored = None
+            self._monitored, self._possible = None, {}
             return
         if self._monitored == watched.run.name:
             monitor.show(watched)
@@ -178,9 +180,13 @@ class TrainingScreen(RunSteering):
             self._monitored = watched.run.name
             self._on_watch(watched.run.name)
             monitor.open(watched)
-        for name in ("pause", "resume", "save", "stop", "delete"):
-            self.query_one(f"#{name}").display = self._is_possible(name, watched)
-        self.refresh_bindings()
+        possible = {name: self._is_possible(name, watched) for name in _STEERING}
+        for name, is_possible in possible.items():
+            self.query_one(f"#{name}").display = is_possible
+        # Not at every look: Textual keeps each hint it ever made (gigabytes after two hours of watching).
+        if possible != self._possible:
+            self._possible = possible
+            self.refresh_bindings()
 
     def _is_possible(self, action: str, watched: WatchedRun) -> bool:
         is_pausing = "pause" in watched.wishes
