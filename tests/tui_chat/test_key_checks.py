@@ -39,7 +39,7 @@ def test_what_cannot_work_is_refused_with_what_was_meant(id: str, keys: str, sen
 
 def test_every_default_key_is_one_and_no_default_is_called_a_clash() -> None:
     assert {"app.palette", "chat.new_pane", "prompt.send", "training.chat"} <= set(actions())
-    assert problems_of({"chat.new_pane": "f9"}) == []
+    assert problems_of({"chat.new_pane": "f12"}) == []
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_config_set_refuses_and_warns(
     code, said = run("keys.chat.new_pane", "ctrl+o")
     assert code == 0
     assert "ctrl+o does two things on one screen: chat.model and chat.new_pane" in said
-    assert run("keys.chat.new_pane", "f9") == (0, "")
+    assert run("keys.chat.new_pane", "f12") == (0, "")
 
 
 async def test_the_app_says_at_its_start_what_is_wrong_with_the_keys_of_the_file(tmp_path: Path) -> None:
