@@ -32,6 +32,7 @@ from trainers.methods.method import Batch, micro_batches, next_token_loss
 from trainers.methods.muon import FlatMuon
 from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.recomputation import recompute_blocks
+from trainers.methods.starting_models import new_model_config
 from trainers.probing import ProbeAnswer, ProbeOrder, ProbeRequest, ProbeResult
 
 _NICENESS = 5  # as the training process
@@ -132,18 +133,7 @@ def shape_of(config: TrainingConfig, vocab_size: int) -> GPTConfig:
             f"Steps of backend={config.backend} cannot be tried ahead; the run itself shows its speed."
         )
     if not config.base_model:
-        return GPTConfig(
-            vocab_size=vocab_size,
-            context_length=config.context_length,
-            embedding_size=config.embedding_size,
-            num_layers=config.num_layers,
-            num_heads=config.num_heads,
-            dropout=config.dropout,
-            bias=config.bias,
-            qkv_bias=config.qkv_bias,
-            tied_head=config.tied_head,
-            activation="gelu",
-        )
+        return new_model_config(config, vocab_size)
     if config.base_model.startswith("hf:"):
         raise UserError("The model to start from is downloaded when the run starts; then it can be measured.")
     found = read_gpt_config(resolve(config.base_model))

@@ -70,24 +70,27 @@ def first_model(config: TrainingConfig, tokenizer: Tokenizer) -> GPT:
         UserError: when the base model is not a GPT-2.
     """
     if not config.base_model:
-        return GPT(
-            GPTConfig(
-                vocab_size=tokenizer.vocab_size,
-                context_length=config.context_length,
-                embedding_size=config.embedding_size,
-                num_layers=config.num_layers,
-                num_heads=config.num_heads,
-                dropout=config.dropout,
-                bias=config.bias,
-                qkv_bias=config.qkv_bias,
-                tied_head=config.tied_head,
-                activation="gelu",  # nanoGPT's own, and 3.5 times as fast on a CPU as the tanh form
-            )
-        )
+        return GPT(new_model_config(config, tokenizer.vocab_size))
     model = load_gpt(resolve(config.base_model))
     if tokenizer.vocab_size > model.config.vocab_size:
         model = with_larger_vocabulary(model, tokenizer.vocab_size)
     return _with_dropout(model, config)
+
+
+def new_model_config(config: TrainingConfig, vocab_size: int) -> GPTConfig:
+    """The GPT of a run that starts from random weights."""
+    return GPTConfig(
+        vocab_size=vocab_size,
+        context_length=config.context_length,
+        embedding_size=config.embedding_size,
+        num_layers=config.num_layers,
+        num_heads=config.num_heads,
+        dropout=config.dropout,
+        bias=config.bias,
+        qkv_bias=config.qkv_bias,
+        tied_head=config.tied_head,
+        activation="gelu",  # nanoGPT's own, and 3.5 times as fast on a CPU as the tanh form
+    )
 
 
 def with_larger_vocabulary(model: GPT, vocab_size: int) -> GPT:
