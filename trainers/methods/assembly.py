@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from engine.models.loading import choose_device
 from engine.tokenizers import Tokenizer
@@ -105,8 +106,13 @@ def with_steps_of_epochs(config: TrainingConfig, windows: int) -> TrainingConfig
 
 def make_optimizer(parts: Assembly) -> FlatAdamW:
     """The optimizer a configuration asks for; from now on it owns the storage of the model's parameters."""
-    kind = FlatMuon if parts.config.optimizer == "muon" else FlatAdamW
-    return kind(parts.model, parts.config)
+    return optimizer_of(parts.model, parts.config)
+
+
+def optimizer_of(model: nn.Module, config: TrainingConfig) -> FlatAdamW:
+    """The same for a model that is not (yet) part of a run."""
+    kind = FlatMuon if config.optimizer == "muon" else FlatAdamW
+    return kind(model, config)
 
 
 def open_data(

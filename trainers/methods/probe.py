@@ -27,10 +27,8 @@ from engine.models.loading import choose_device
 from trainers.allocation import keep_freed_memory
 from trainers.config import TrainingConfig
 from trainers.corpora import BEGINS, LEARNT, ConversationWindows, TextWindows, Windows
-from trainers.methods.assembly import choose_training_precision, usable_cores
+from trainers.methods.assembly import choose_training_precision, optimizer_of, usable_cores
 from trainers.methods.method import Batch, micro_batches, next_token_loss
-from trainers.methods.muon import FlatMuon
-from trainers.methods.optimizer import FlatAdamW
 from trainers.methods.recomputation import recompute_blocks
 from trainers.methods.starting_models import new_model_config
 from trainers.probing import ProbeAnswer, ProbeOrder, ProbeRequest, ProbeResult
@@ -55,8 +53,7 @@ class Probe:
         self.precision = choose_training_precision(config.precision, self.device, width)
         if config.gradient_checkpointing:
             recompute_blocks(self._model.h)
-        kind = FlatMuon if config.optimizer == "muon" else FlatAdamW
-        self._optimizer = kind(self._model, config)
+        self._optimizer = optimizer_of(self._model, config)
         self._windows = _windows(config, self._model.config)
         self._passes: list[float] = []
         self._updates: list[float] = []
