@@ -46,22 +46,25 @@ def replaced_directory(target: Path) -> Iterator[Path]:
     try:
         yield partial
         sync_directory(partial)
-        if target.exists():
-            delete_directory(target)
+        trash = _set_aside(target)
         rename(partial, target)
         sync_directory(target.parent)
+        shutil.rmtree(trash, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def delete_directory(path: Path) -> None:
     """Delete a folder; it disappears at once under its name, whole, and then piece by piece."""
+    shutil.rmtree(_set_aside(path), ignore_errors=True)
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a folder, if it is there, the name of one that is about to be deleted."""
     trash = path.with_name(f"{path.name}.{secrets.token_hex(4)}{TRASH}")
-    try:
+    with contextlib.suppress(FileNotFoundError):
         rename(path, trash)
-    except FileNotFoundError:
-        return
-    shutil.rmtree(trash, ignore_errors=True)
+    return trash
 
 
 def sweep(folder: Path) -> None:

@@ -16,16 +16,19 @@ from engine.models.checkpoints import load_gpt
 from engine.models.gpt import GPT, GPTConfig
 from engine.tokenizers.bpe_training import train_bpe
 from engine.tokenizers.loading import load_tokenizer
-from tests.trainers.small_runs import new_run
+from tests.trainers.small_runs import new_run, outcome
 from trainers.config import TrainingConfig, read_recipe
 from trainers.corpora import TextWindows
+from trainers.methods import measuring
 from trainers.methods.assembly import (
     assemble,
     choose_training_precision,
     make_optimizer,
 )
+from trainers.methods.checkpointing import find_checkpoint, restore
 from trainers.methods.evaluation import evaluate, token_sizes
 from trainers.methods.loop import TrainingLoop
+from trainers.methods.measuring import Measuring
 from trainers.methods.method import Batch, next_token_loss
 from trainers.methods.optimizer import FlatAdamW, is_decayed
 from trainers.methods.samples import draw_samples
@@ -46,6 +49,18 @@ def new_loop(path: Path, config: TrainingConfig) -> TrainingLoop:
     run = new_run(path, config)
     parts = assemble(config, run.path / "tokens", None, say_nothing)
     return TrainingLoop(parts, make_optimizer(parts), RunWriter(run), Wishes(run))
+
+
+def resumed(loop: TrainingLoop) -> TrainingLoop:
+    """The same run in another sitting."""
+    run, config = loop.writer.run, loop.parts.config
+    checkpoint = find_checkpoint(run)
+    assert checkpoint is not None
+    parts = assemble(config, run.path / "tokens", checkpoint, say_nothing)
+    again = TrainingLoop(parts, make_optimizer(parts), RunWriter(run), Wishes(run))
+    again.continue_from(restore(checkpoint, parts, again.optimizer))
+    again.writer.forget_after(again.progress.measured_step)
+    return again
 
 
 def tiny_gpt(**changes: object) -> GPT:
@@ -254,3 +269,31 @@ def test_a_stop_while_measuring_again_leaves_the_checkpoint_of_that_step_alone(
     loop.run()
     assert loop.writer.status.state == "stopped"
     assert saved.stat().st_ino == before
+
+
+@pytest.mark.parametrize(("what", "step"), [("validate", 16), ("draw_samples", 24)])
+def test_a_measurement_that_a_stop_cut_short_is_made_on_resume_as_if_there_had_been_no_stop(
+    tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch, what: str, step: int
+) -> None:
+    whole = new_loop(tmp_path / "whole", tiny)
+    whole.run()
+    parts = new_loop(tmp_path / "parts", tiny)
+    cuts = iter([True, True, False])
+    place = Measuring if what == "validate" else measuring
+    sound = getattr(place, what)
+
+    def cut_short(*arguments: object) -> object:
+        return None if parts.progress.step == step and next(cuts) else sound(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, what, cut_short)
+        parts.run()
+        for state in ("stopped", "finished"):
+            assert parts.writer.status.state == "stopped"
+            parts = resumed(parts)
+            parts.run()
+            assert parts.writer.status.state == state
+    runs = parts.writer.run, whole.writer.run
+    assert outcome(runs[0]) == outcome(runs[1])
+    losses = [{info.step: info.val_loss for info in run.checkpoints()} for run in runs]
+    assert losses[0] == losses[1]

@@ -1,11 +1,11 @@
-"""Kill -9 at any moment, resume, compare: the promise that nothing of a run is ever lost, tried many times.
+"""Kill -9 or stop at any moment, resume, compare: the promise that nothing of a run is ever lost, tried many times.
 
     python -m tests.trainers.torture --kills 500 --folder DIR [--seed 1]
 
 Imports torch once and forks a training process per sitting, so that a trial costs a fraction of a second. Kinds of
 runs take turns. Each is trained once uninterrupted; then, again and again, with up to three kills at uniformly drawn
-moments and resumed to the end. Logged losses (to the last bit), samples, and the SHA-256 of the final weights and
-optimizer must be those of the uninterrupted run.
+moments, now and then a stop instead, and resumed to the end. Logged losses (to the last bit), samples, and the SHA-256
+of the final weights and optimizer must be those of the uninterrupted run.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from trainers.durable_files import PARTIAL, TRASH
 from trainers.run_directory import RunDirectory
 
 KILLS_PER_RUN = 3
+STOPS = (
+    0.25  # share of the sittings that are told to stop; they may be amid a measurement, which no kill resumes
+)
 TINY = {
     "num_layers": 2,
     "num_heads": 2,
@@ -94,7 +97,8 @@ def torture(folder: Path, kills: int, seed: int) -> dict[str, object]:
         counts["runs"] += 1
         run = new_run(folder / f"{kind}-{counts['runs']}", config)
         for _ in range(min(KILLS_PER_RUN, kills - counts["kills"])):
-            counts.update(_kill_after(run, moments.uniform(0, seconds)))
+            how = signal.SIGTERM if moments.random() < STOPS else signal.SIGKILL
+            counts.update(_end_after(run, moments.uniform(0, seconds), how))
         if not _finish(run) or outcome(run) != expected:
             different.append(run.name)  # its folder stays, to be looked at
         else:
@@ -136,15 +140,15 @@ def _hex(number: float | None) -> str:
     return "" if number is None else number.hex()
 
 
-def _kill_after(run: RunDirectory, seconds: float) -> Counter[str]:
-    """Train, and kill after so many seconds; what the kill hit. Never is a state left without a whole checkpoint."""
+def _end_after(run: RunDirectory, seconds: float, how: signal.Signals) -> Counter[str]:
+    """Train, and kill or stop after so many seconds; what it hit. Never is a state left without a whole checkpoint."""
     had_checkpoint = bool(run.checkpoints())
     child = _fork(run)
     time.sleep(seconds)  # the moment is what is tested
-    os.kill(child, signal.SIGKILL)
+    os.kill(child, how)
     _, status = os.waitpid(child, 0)
-    if not os.WIFSIGNALED(status):
-        return Counter()  # it had ended before
+    if not os.WIFSIGNALED(status):  # it had ended before, or stopped
+        return Counter({"stops": run.status().state == "stopped"})
     names = [path.name for path in run.checkpoints_path.glob("*")]
     hit = Counter({"kills": 1})
     hit["in a save"] = any(name.endswith(PARTIAL) for name in names)

@@ -134,6 +134,7 @@ class Checkpointer:
             validations_without_gain=progress.validations_without_gain,
             loss_sum=progress.loss_sum,
             loss_count=progress.loss_count,
+            gradient_norm=progress.gradient_norm,
             seconds_trained=seconds_trained,
             config_hash=self._config_hash,
             tokenizer_hash=self._tokenizer_hash,

@@ -49,6 +49,7 @@ class TrainingLoop:
         self._bad_steps = BadSteps(self.config, self.interventions, writer, wishes)
         self.measuring = Measuring(parts, optimizer, self.stepper, self.interventions, writer, wishes)
         self._saved_step = -1
+        self._saved_measured = True
         self._may_save = True  # not after a stop that says so, nor beyond a step that was not finite
         self._problem = ""  # why the last attempt to save failed
         if self.config.gradient_checkpointing:
@@ -74,8 +75,10 @@ class TrainingLoop:
     def begin(self) -> None:
         """What comes before the first step of a sitting."""
         self.stepper.loss_sum.fill_(self.progress.loss_sum)
+        self.stepper.norm.fill_(self.progress.gradient_norm)
         self.measuring.clock = Clock(first_step=self.progress.step)
         self._saved_step = self.progress.step if self.progress.step else -1
+        self._saved_measured = self.measuring.is_done()
         self.writer.report("running", stage="", step=self.progress.step)
 
     def goes_on(self) -> bool:
@@ -116,6 +119,7 @@ class TrainingLoop:
             validations_without_gain=state.validations_without_gain,
             loss_sum=state.loss_sum,
             loss_count=state.loss_count,
+            gradient_norm=state.gradient_norm,
             seconds_trained=state.seconds_trained,
         )
         logger.info("goes on from step %d", state.step)
@@ -123,6 +127,17 @@ class TrainingLoop:
             logger.warning("interventions.json was not what the checkpoint knows; it is put right")
         for entry in self.interventions.entries:
             logger.info("known since step %d: %s", entry.step, entry.reason)
+
+    @property
+    def _is_saved(self) -> bool:
+        """Whether this step has a checkpoint that knows what was measured.
+
+        One that a stop kept from knowing is replaced when it can, while another stands in.
+        """
+        if self._saved_step != self.progress.step:
+            return False
+        lacks_it = self.measuring.is_done() and not self._saved_measured
+        return not lacks_it or len(self.writer.run.checkpoints()) < 2
 
     def _is_at_end(self) -> bool:
         """Whether all steps are done, or nothing was gained for as many validations as patience allows."""
@@ -133,7 +148,7 @@ class TrainingLoop:
         step = self.progress.step
         due = step % self.config.checkpoint_interval == 0 or step == self.config.max_steps
         is_good = self.progress.best_step == step or self._is_among_best()
-        return step > 0 and step != self._saved_step and (due or is_good)
+        return step > 0 and (due or is_good) and not self._is_saved
 
     def _is_among_best(self) -> bool:
         """Whether this step's weights are among the best that are to be kept."""
@@ -232,7 +247,7 @@ class TrainingLoop:
 
     def _save(self) -> bool:
         """A checkpoint of this step; False when the run is to end without it."""
-        if self._saved_step == self.progress.step:  # replacing it would leave none for a moment
+        if self._is_saved:
             return True
         while not self._try_to_save():
             if self.config.on_full_disk == "continue" and not self._is_at_end():
@@ -246,6 +261,7 @@ class TrainingLoop:
     def _try_to_save(self) -> bool:
         self.writer.report(stage="saving")
         self.progress.loss_sum = float(self.stepper.loss_sum)
+        self.progress.gradient_norm = float(self.stepper.norm)
         try:
             self.checkpointer.save(self.progress, self.measuring.seconds_trained(), self.measuring.measured)
         except DiskFullError as error:
@@ -253,6 +269,7 @@ class TrainingLoop:
             logger.warning("%s", error)
         else:
             self._saved_step = self.progress.step
+            self._saved_measured = self.measuring.is_done()
         self.writer.report(stage="")
         return self._saved_step == self.progress.step
 

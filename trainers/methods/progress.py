@@ -20,6 +20,7 @@ class Progress:
     validations_without_gain: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
+    gradient_norm: float = 0.0  # of the last step
     seconds_trained: float = 0.0
 
 

@@ -81,6 +81,7 @@ class TrainingState(Record):
     torch_version: str
     machine: str
     validations_without_gain: int = 0
+    gradient_norm: float = 0.0  # of the last step, for a row that is still to be logged
     data_hash: str = ""  # of the token files; runs made before it did not have it
     interventions: tuple[Intervention, ...] = ()  # up to this step; the file of the run has later ones too
 
