@@ -21,18 +21,20 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.model_library import absolute_reference
-from engine.paths import private_directory, typed_path
+from engine.paths import private_directory
 from engine.process import child_environment
 from trainers.backends import check_backend
 from trainers.config import TrainingConfig
 from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
+from trainers.own_datasets import dataset_path
 from trainers.ownership import is_owned
 from trainers.run_directory import RunDirectory, RunState, RunStatus, check_run_name
 from trainers.wishes import HIGHEST_RATE, WISHES
 
 _ACTIVE: tuple[RunState, ...] = ("starting", "running", "paused")
 _SECONDS_TO_LISTEN = 1.0  # for a run that is to end without saving
+_SECONDS_TO_END = 10.0  # of a process whose run is stopped, finished or failed
 _ROWS_LOOKED_AT = 1000  # before a run starts; the run itself reads all
 _OWN_TOKENIZERS = ("char", "bpe", "gpt2")
 _TOO_COMMON = ("input", "data", "train", "dataset", "text", "index", "output")
@@ -96,7 +98,7 @@ def check_data(config: TrainingConfig) -> DataReport:
 def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
     """The same configuration for a process in another folder."""
     changes = {
-        name: str(typed_path(value).absolute())
+        name: str(dataset_path(value).absolute())
         for name in ("dataset", "validation_dataset")
         if (value := getattr(config, name))
     }
@@ -179,7 +181,7 @@ def resume_run(
     if learning_rate is not None and not 0.0 < learning_rate <= HIGHEST_RATE:
         raise UserError(f"learning_rate must be above 0 and at most {HIGHEST_RATE:g}.")
     status = run.status()
-    if is_owned(run.path):
+    if _is_going_on(run, status):
         if max_steps is not None:
             raise UserError(f"The run '{run.name}' is going on; stop it before changing max_steps.")
         _let_go_on(run, status, skip_step, learning_rate)
@@ -231,9 +233,20 @@ def delete_run(run: RunDirectory) -> None:
     Raises:
         UserError: when it is still running.
     """
-    if is_owned(run.path) or run.status().state in _ACTIVE:
+    status = run.status()
+    if _is_going_on(run, status) or status.state in _ACTIVE:
         raise UserError(f"The run '{run.name}' is going on. Stop it before deleting it.")
     delete_directory(run.path)
+
+
+def _is_going_on(run: RunDirectory, status: RunStatus) -> bool:
+    """Whether a process trains the run; one that has said its last word is given the time to end."""
+    deadline = time.monotonic() + _SECONDS_TO_END
+    while is_owned(run.path):
+        if status.state in _ACTIVE or time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def wait_for_end(run: RunDirectory, seconds: float) -> RunStatus:

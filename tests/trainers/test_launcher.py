@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from trainers.launcher import (
     wait_for_end,
     with_absolute_paths,
 )
+from trainers.ownership import owned
 from trainers.run_directory import RunDirectory, RunStatus, list_runs
 
 
@@ -67,6 +70,23 @@ def test_a_run_is_started_paused_resumed_saved_stopped_and_deleted(
         resume_run(run)
     delete_run(run)
     assert list(runs.iterdir()) == []
+
+
+def test_a_process_that_has_stopped_its_run_is_given_the_time_to_end(
+    tmp_path: Path, tiny: TrainingConfig
+) -> None:
+    run = start_run(tiny.with_changes("test", max_steps=2), tmp_path / "runs")
+    assert wait_for_end(run, 60).state == "finished", run.log_tail()
+    letting_go = threading.Event()
+    with ExitStack() as ending:
+        ending.enter_context(owned(run.path))
+        threading.Timer(0.3, letting_go.set).start()
+        owner = threading.Thread(target=lambda: (letting_go.wait(), ending.close()))
+        owner.start()
+        resume_run(run, max_steps=3)
+        assert letting_go.is_set()
+        owner.join()
+    assert wait_for_end(run, 60).step == 3, run.log_tail()
 
 
 def test_a_run_is_detached_and_its_folder_names_do_not_confuse_it(
