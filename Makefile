@@ -40,15 +40,17 @@ format: $(READY)   ## put the code in order
 	$(BIN)/ruff format .
 
 BUILTIN_DATA ?= $(HOME)/.cache/tui-chat-builtin
-builtin: $(READY)  ## train the built-in model anew: make builtin CORPUS=DIR (about an hour)
+builtin: $(READY)  ## train the built-in model anew: make builtin CORPUS=DIR (about two hours)
 	@test -n "$(CORPUS)" || { echo "Name the folder with the open corpus: make builtin CORPUS=DIR"; exit 1; }
 	$(BIN)/python -m trainers.builtin_corpus --corpus $(CORPUS) --out $(BUILTIN_DATA)
 	$(BIN)/tui-chat train builtin-pretraining --name builtin-pretraining --foreground \
 	  --set dataset=$(BUILTIN_DATA)/pretraining.jsonl --set validation_dataset=$(BUILTIN_DATA)/pretraining_validation.jsonl
 	$(BIN)/tui-chat train builtin-chat --name builtin-chat --foreground \
 	  --set dataset=$(BUILTIN_DATA)/chat.jsonl --set validation_dataset=$(BUILTIN_DATA)/chat_validation.jsonl
-	$(BIN)/python -m trainers.builtin_corpus.examine run:builtin-chat@best
-	$(BIN)/python -m trainers.builtin_corpus.publish run:builtin-chat@best
+	$(BIN)/tui-chat train builtin-chat-muon --name builtin-chat-muon --foreground \
+	  --set dataset=$(BUILTIN_DATA)/chat.jsonl --set validation_dataset=$(BUILTIN_DATA)/chat_validation.jsonl
+	$(BIN)/python -m trainers.builtin_corpus.examine run:builtin-chat-muon@best
+	$(BIN)/python -m trainers.builtin_corpus.publish run:builtin-chat-muon@best
 
 wheel: $(READY)    ## build the wheel into dist/
 	$(BIN)/python -m build --wheel

@@ -1,6 +1,6 @@
 """Put a trained chat model in the place of the built-in one.
 
-    python -m trainers.builtin_corpus.publish run:builtin-chat@best
+    python -m trainers.builtin_corpus.publish run:builtin-chat-muon@best
 
 Weights go to bfloat16 (two bytes each); notices and licences beside them stay as they are.
 The one rule: the old model is replaced only once the new one is complete.
@@ -25,8 +25,8 @@ _FACTS = {
     "its sums are often wrong.",
     "license": "MIT; sources in ATTRIBUTION.md",
     "trained-on": "31M characters of open stories, dialogues and facts, and 50,000 dialogues written for tui-chat",
-    "trained-from": "the run builtin-pretraining",
-    "run": "builtin-chat",
+    "trained-from": "the run builtin-chat",
+    "run": "builtin-chat-muon",
 }
 
 
