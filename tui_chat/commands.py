@@ -22,6 +22,7 @@ from tui_chat.screens.settings import SettingsScreen
 from tui_chat.screens.token_microscope import TokenMicroscope
 from tui_chat.screens.training import TrainingScreen
 from tui_chat.text import one_line, plain
+from tui_chat.widgets.pane_row import PaneRow
 
 if TYPE_CHECKING:
     from tui_chat.app import TuiChatApp
@@ -58,6 +59,7 @@ def _app_commands(app: TuiChatApp) -> list[Command]:
 
 
 def _chat_commands(chat: ChatScreen) -> list[Command]:
+    row = chat.query_one(PaneRow)
     return [
         ("New chat", "Begin an empty conversation", chat.action_new_chat),
         ("Choose model", "Talk to another model here", chat.action_choose_model),
@@ -70,6 +72,9 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
             "One message, the same seed, every model; again: no longer",
             chat.action_link_panes,
         ),
+        ("Move the line left", "The one beside this pane; or drag it", lambda: row.action_move_line(-1)),
+        ("Move the line right", "The one beside this pane; or drag it", lambda: row.action_move_line(1)),
+        ("Panes of one width", "Even them out; so does a double click on the line", row.action_even_out),
         ("Close pane", "Close this pane; its conversation stays", chat.action_close_pane),
         (
             "Step through checkpoints",

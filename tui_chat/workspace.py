@@ -11,10 +11,11 @@ that was said is kept here alone.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from engine.errors import UserError
 from engine.paths import private_directory
-from engine.records import Record
+from engine.records import Record, between
 from tui_chat.chat_settings import ChatSettings
 
 
@@ -24,6 +25,7 @@ class PaneState(Record):
     settings: ChatSettings | None = None  # None = what a new chat starts with
     conversation: int | None = None
     draft: str = ""  # in the prompt
+    share: Annotated[float, between(0.01, 100)] = 1.0  # of the room; 1 = as much as an even one
 
 
 class Workspace(Record):

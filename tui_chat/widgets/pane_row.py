@@ -1,4 +1,4 @@
-"""One to four chat panes beside each other.
+"""One to four chat panes beside each other, with lines between them that move.
 
 Panes that do not fit are kept and hidden. The one rule: the focused pane is always on the screen.
 """
@@ -9,25 +9,39 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversation
 from tui_chat.key_bindings import key_in_words
+from tui_chat.pane_widths import how_many_fit, moved, shares_of
 from tui_chat.widgets.chat_pane import ChatPane
+from tui_chat.widgets.pane_divider import PaneDivider
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.workspace import PaneState, Workspace
 
 MOST_PANES = 4
-_NARROWEST_PANE = 42  # cells
+_STEP = 4  # cells that a key moves a line
 
 
 class PaneRow(Horizontal):
     """The panes, and which of them has the focus or had it last."""
+
+    BINDING_GROUP_TITLE = "Panes"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("alt+shift+left,alt+comma", "move_line(-1)", "Line left", id="panes.line_left", show=False),
+        Binding(
+            "alt+shift+right,alt+full_stop", "move_line(1)", "Line right", id="panes.line_right", show=False
+        ),
+        Binding("alt+0", "even_out", "Panes of one width", id="panes.even", show=False),
+    ]
 
     @dataclass
     class Arranged(Message):
@@ -40,6 +54,8 @@ class PaneRow(Horizontal):
         super().__init__(id="panes")
         self._new_pane = new_pane
         self._panes = [new_pane(settings)]
+        self._lines: list[PaneDivider] = []  # line n is after pane n
+        self._widths: list[float] = [1.0]  # of the panes, compared with each other
         self._place = 0  # of the focused pane
         self._linked = False  # one message goes to all panes
 
@@ -67,12 +83,18 @@ class PaneRow(Horizontal):
             self.notify(f"There are {MOST_PANES} panes already. {key} closes one.", markup=False)
             return None
         sent = self.pane.prompt.sent
-        pane = self._new_pane(settings)
-        self._panes.append(pane)
-        await self.mount(pane)
+        pane = await self._mount_pane(settings)
         pane.prompt.remember(sent)
         pane.load_model()
         self.focus_pane(len(self._panes) - 1)
+        return pane
+
+    async def _mount_pane(self, settings: ChatSettings) -> ChatPane:
+        pane, line = self._new_pane(settings), PaneDivider()
+        self._panes.append(pane)
+        self._lines.append(line)
+        self._widths.append(sum(self._widths) / len(self._widths))
+        await self.mount(line, pane)
         return pane
 
     async def chat_with(self, settings: ChatSettings) -> None:
@@ -89,7 +111,9 @@ class PaneRow(Horizontal):
 
     def state(self, default: ChatSettings) -> Workspace:
         """How the panes stand; `default` is what a new chat starts with."""
-        panes = tuple(pane.state(default) for pane in self._panes)
+        states = [pane.state(default) for pane in self._panes]
+        shares = shares_of(self._widths)
+        panes = tuple(replace(state, share=share) for state, share in zip(states, shares, strict=True))
         return Workspace(panes=panes, focused=self._place, linked=self._linked)
 
     @property
@@ -108,9 +132,9 @@ class PaneRow(Horizontal):
         """Let the panes stand as they did; a conversation that is gone is None."""
         for place, (state, conversation) in enumerate(zip(states, conversations, strict=True)):
             if place:
-                self._panes.append(self._new_pane(state.settings or default))
-                await self.mount(self._panes[-1])
+                await self._mount_pane(state.settings or default)
             await self._panes[-1].restore(state, conversation)
+        self._widths = [state.share for state in states]
         self._linked = is_linked
         self.focus_pane(focused)
 
@@ -150,8 +174,12 @@ class PaneRow(Horizontal):
         pane = self.pane
         await pane.begin_anew()
         if len(self._panes) > 1:
+            place = self._panes.index(pane)
             self._panes.remove(pane)
+            del self._widths[place]
+            line = self._lines.pop(max(0, place - 1))  # the one before it; of the first pane, the one after
             self.focus_pane(min(self._place, len(self._panes) - 1))
+            await line.remove()
             await pane.remove()
 
     def focus_pane(self, place: int) -> None:
@@ -168,16 +196,56 @@ class PaneRow(Horizontal):
         """Show as many panes as fit, among them the focused one."""
         total = len(self._panes)
         self._linked = self._linked and total > 1
-        count = max(1, min(total, self.size.width // _NARROWEST_PANE))
+        count = how_many_fit(self.size.width, total)
         first = min(max(self._place - count + 1, 0), total - count)
+        for place, line in enumerate(self._lines):
+            line.display = first <= place < first + count - 1
         for place, pane in enumerate(self._panes):
             pane.display = first <= place < first + count
             pane.place = f"{place + 1}/{total}" if total > 1 else ""
             pane.linked = self._linked
             pane.set_class(place == self._place and total > 1, "-current")
-            pane.set_class(place == first, "-first")
             pane.refresh_title()
+        self._show_widths()
         self.post_message(self.Arranged(self, range(first, first + count)))
+
+    # ---- how wide they are
+
+    @on(PaneDivider.Dragged)
+    def drag_line(self, event: PaneDivider.Dragged) -> None:
+        event.stop()
+        if event.divider in self._lines:
+            self._move(self._lines.index(event.divider), event.by)
+
+    def action_move_line(self, direction: int) -> None:
+        """Move the line after the focused pane, or else the one before it."""
+        seen = [line for line in (self._place, self._place - 1) if self._is_seen(line)]
+        if seen:
+            self._move(seen[0], direction * _STEP)
+
+    @on(PaneDivider.EvenedOut)
+    def action_even_out(self) -> None:
+        """Make all panes as wide as each other."""
+        self._widths = [1.0] * len(self._panes)
+        self._show_widths()
+
+    def _is_seen(self, line: int) -> bool:
+        return 0 <= line < len(self._lines) and self._lines[line].display
+
+    def _move(self, line: int, by: int) -> None:
+        """What is hidden stays as wide as it was beside the others."""
+        seen = [place for place, pane in enumerate(self._panes) if pane.display]
+        if line not in seen[:-1]:  # hidden while it was dragged
+            return
+        cells = [self._panes[place].outer_size.width for place in seen]
+        scale = sum(cells) / sum(self._widths[place] for place in seen)
+        self._widths = [width * scale for width in self._widths]
+        self._widths[seen[0] : seen[-1] + 1] = moved(cells, seen.index(line), by)
+        self._show_widths()
+
+    def _show_widths(self) -> None:
+        for pane, width in zip(self._panes, self._widths, strict=True):
+            pane.styles.width = f"{width}fr"
 
     def on_resize(self) -> None:
         self.show_panes()
