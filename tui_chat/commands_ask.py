@@ -1,6 +1,7 @@
 """`tui-chat ask`: one reply, streamed to stdout.
 
     tui-chat ask "Hello"           tui-chat ask -  < question.txt          tui-chat ask --raw "Once upon a time"
+    tui-chat ask -i                a chat in plain lines: `commands_ask_interactively`
 
 The one rule: what a model says is shown as plain text; on a terminal its control characters become visible.
 """
@@ -18,11 +19,13 @@ from engine import chat
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
 from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
+from tui_chat.commands_ask_interactively import add_interactive_flags, chat_in_lines
 
 if TYPE_CHECKING:
     from engine.process import ProcessEngine
     from engine.remote.remote_engine import RemoteEngine
     from tui_chat.config import AppConfig
+    from tui_chat.engines import OnProgress
     from tui_chat.token_table import TokenLook
 
 
@@ -30,6 +33,7 @@ def add_ask_command(subparsers: Any) -> None:
     """Add `ask` to the command line."""
     parser = subparsers.add_parser("ask", help="one reply, streamed", description="One reply, streamed.")
     parser.add_argument("prompt", nargs="?", help="what to say; - (or a pipe) reads it from stdin")
+    add_interactive_flags(parser)
     parser.add_argument(
         "-m",
         "--model",
@@ -53,7 +57,12 @@ def add_ask_command(subparsers: Any) -> None:
 
 
 def ask(options: argparse.Namespace) -> int:
-    """Answer once."""
+    """Answer once, or chat."""
+    if options.interactive:
+        config = _config(options)
+        return chat_in_lines(options, config, lambda ref, progress: _engine(ref, options, config, progress))
+    if options.conversation or options.by_line:
+        options.usage_error("--conversation and --by-line go with -i, a chat in plain lines.")
     prompt = _prompt(options.prompt)
     if not options.raw and not prompt.strip():  # a text that is merely continued may begin with nothing
         options.usage_error('there is nothing to answer: the message is empty. Say it: tui-chat ask "Hello"')
@@ -75,36 +84,42 @@ def ask(options: argparse.Namespace) -> int:
     return 0
 
 
+def _config(options: argparse.Namespace) -> AppConfig:
+    """The settings, with what is wrong with them on stderr."""
+    from engine.paths import config_path
+    from tui_chat.config import load_config
+
+    if options.precision == "int8":
+        raise UserError("--precision int8 is not there yet. Use float32 or bfloat16.")
+    loaded = load_config(config_path())
+    for problem in loaded.problems:
+        print(f"tui-chat: {problem}", file=sys.stderr)
+    return loaded.config
+
+
 def _engine_and_settings(
     options: argparse.Namespace,
 ) -> tuple[ProcessEngine | RemoteEngine, GenerationSettings, str]:
     """An engine and settings as the flags say, then the environment, then the settings file."""
-    from engine.paths import config_path
-    from engine.remote.provider import is_remote
-    from tui_chat.config import load_config
-
-    loaded = load_config(config_path())
-    for problem in loaded.problems:
-        print(f"tui-chat: {problem}", file=sys.stderr)
-    config = loaded.config
-    if options.precision == "int8":
-        raise UserError("--precision int8 is not there yet. Use float32 or bfloat16.")
+    config = _config(options)
     changes = sampling_wishes(options)
     if options.stop:
         changes["stop"] = options.stop
     settings = config.generation.with_changes("ask", **changes)
-    reference = options.model or config.chat.model
-    engine: ProcessEngine | RemoteEngine
-    if is_remote(reference):
-        from engine.remote.remote_engine import remote_engine  # here: only who has servers needs it
-
-        engine = remote_engine(reference, config.providers, _show_progress if sys.stderr.isatty() else None)
-    else:
-        engine = _local_engine(reference, options, config)
+    progress = _show_progress if sys.stderr.isatty() else None
+    engine = _engine(options.model or config.chat.model, options, config, progress)
     return engine, settings, options.system if options.system is not None else config.chat.system_prompt
 
 
-def _local_engine(reference: str, options: argparse.Namespace, config: AppConfig) -> ProcessEngine:
+def _engine(
+    reference: str, options: argparse.Namespace, config: AppConfig, progress: OnProgress | None
+) -> ProcessEngine | RemoteEngine:
+    from engine.remote.provider import is_remote
+
+    if is_remote(reference):
+        from engine.remote.remote_engine import remote_engine  # here: only who has servers needs it
+
+        return remote_engine(reference, config.providers, progress)
     from engine import wire
     from engine.paths import logs_path
     from engine.process import ProcessEngine
@@ -120,7 +135,6 @@ def _local_engine(reference: str, options: argparse.Namespace, config: AppConfig
         },
         "ask",
     )
-    progress = _show_progress if sys.stderr.isatty() else None
     return ProcessEngine(load, logs_path() / "engine-ask.log", progress)
 
 

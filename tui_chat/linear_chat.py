@@ -1,0 +1,229 @@
+"""`tui-chat ask -i`: the chat in plain lines, with the conversations of the app.
+
+    You: Hello
+    Model: Good day to you.
+
+Every turn is saved as in the app, by the same `ChatSession`; Ctrl+C stops a reply and keeps it, Ctrl+D leaves.
+The one rule: what goes wrong is a sentence, and the conversation goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from engine.errors import UserError
+from engine.wire import Loading
+from tui_chat.chat_session import ChatSession, whole
+from tui_chat.chat_settings import ChatSettings, short_reference
+from tui_chat.companions_in_chat import Companions
+from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.engines import EngineFactory, Engines
+from tui_chat.linear_commands import LinearCommands
+from tui_chat.plain_lines import PlainLines
+from tui_chat.text import one_line
+
+_LETTING_GO_SECONDS = 2.0  # that a stopped reply may take to end in its engine
+_ENDINGS = {
+    "max_new_tokens": "The reply was cut at the longest reply allowed.",
+    "context_full": "The reply was cut: the context is full.",
+}
+
+
+class LinearChat:
+    """One conversation after another, from the first line to Ctrl+D."""
+
+    def __init__(
+        self, conversations: Conversations, settings: ChatSettings, factory: EngineFactory, lines: PlainLines
+    ) -> None:
+        self.conversations = conversations
+        self.session = ChatSession(conversations, settings)
+        self.lines = lines
+        self.engines = Engines(factory, self._engine_changed)
+        self.companions = Companions()
+        self._commands = LinearCommands(self)
+        self._told_of = ""  # what was last told about loading
+        self._failed = False  # the last turn
+
+    # ---- from beginning to end
+
+    def run(
+        self,
+        opening: str = "",
+        conversation: str = "",
+        wished: Callable[[ChatSettings], ChatSettings] = lambda kept: kept,
+    ) -> int:
+        """Chat until there is no input any more; `opening` is said first. Returns the exit code.
+
+        `wished` are the settings a kept `conversation` goes on with.
+
+        Raises:
+            UserError: when `conversation` ("last", or its number) is not there.
+        """
+        with asyncio.Runner() as runner:
+            try:
+                runner.run(self.begin(conversation, wished))
+                if opening:
+                    self.lines.say(f"You: {opening}")
+                    self._do(runner, self._turn(opening))
+                self._read_on(runner)
+            finally:
+                runner.run(self._close())
+        return int(self._failed and not self.lines.reads_keyboard)
+
+    async def begin(self, conversation: str, wished: Callable[[ChatSettings], ChatSettings]) -> None:
+        """Open the conversation that was asked for, say what is here, and load the model."""
+        if conversation:
+            await self.open(conversation)
+            await self.session.change_settings(wished(self.session.settings))
+        sent = await asyncio.to_thread(self.conversations.prompts)
+        if self.conversations.notice:
+            self.lines.tell(self.conversations.notice)
+        self.lines.remember(sent)
+        if self.lines.reads_keyboard:
+            self.lines.tell("Chat in plain lines. Ctrl+C stops a reply, Ctrl+D leaves, /help lists commands.")
+        await self.load_model()
+
+    def _read_on(self, runner: asyncio.Runner) -> None:
+        while True:
+            try:
+                text = self.lines.ask("You: ")
+            except EOFError:
+                break
+            except KeyboardInterrupt:
+                self.lines.say("")
+                self.lines.tell("Nothing was sent. Ctrl+D leaves.")
+                continue
+            if self._commands.is_leaving(text):
+                break
+            if text.strip():
+                self._do(runner, self._turn(text))
+        self._say_goodbye()
+
+    def _do(self, runner: asyncio.Runner, turn: Coroutine[Any, Any, None]) -> None:
+        """A turn to its end, or to Ctrl+C."""
+        self._failed = False
+        try:
+            runner.run(turn)
+        except UserError as error:
+            self._failed = True
+            self.lines.tell(f"Error: {error}")
+        except KeyboardInterrupt:
+            runner.run(self._let_go())
+            self.lines.tell("Stopped. What was said is kept.")
+
+    async def _let_go(self) -> None:
+        """Between turns nothing runs here, so that a stopped reply is told so before the next one is typed."""
+        engine = self.engines.engine_for(self.session.settings.model)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LETTING_GO_SECONDS):
+                while engine.state == "answering":
+                    await asyncio.sleep(0.02)
+
+    def _say_goodbye(self) -> None:
+        if self.lines.reads_keyboard:
+            self.lines.say("")
+        if (conversation := self.session.conversation) is not None:
+            self.lines.tell(
+                f"The conversation is kept. To go on with it: tui-chat ask -i --conversation {conversation.id}"
+            )
+
+    async def _close(self) -> None:
+        await self.engines.close_all()
+        await asyncio.to_thread(self.conversations.close)
+
+    # ---- turns
+
+    async def _turn(self, text: str) -> None:
+        if await self._commands.does(text):
+            return
+        await self.converse(text)
+
+    async def converse(self, text: str) -> None:
+        """The user says something, and somebody answers."""
+        await whole(self.session.say(text))
+        answer = self.companions.answer(text)
+        await (self.tell(answer) if answer else self.reply())
+
+    async def tell(self, text: str) -> None:
+        """A turn of the app itself: a joke, a poem."""
+        await whole(self.session.told(text))
+        self.lines.say(f"Model: {text}")
+
+    async def reply(self) -> None:
+        """The model's turn."""
+        engine = self.engines.engine_for(self.session.settings.model)
+        try:
+            model = await engine.load()
+            await whole(self.session.begin_reply(model.name))
+            with self.lines.reply("Model:") as words:
+                await self.session.reply(engine, words.feed)
+        finally:
+            await self.session.end_unbegun()
+        self._tell_ending(self.session.messages[-1])
+
+    def _tell_ending(self, reply: StoredMessage) -> None:
+        """What is worth a sentence about a finished reply."""
+        if reply.error:
+            raise UserError(reply.error)
+        if reply.dropped_messages:
+            self.lines.tell(f"{reply.dropped_messages} older messages did not fit.")
+        if reply.finish_reason in _ENDINGS:
+            self.lines.tell(_ENDINGS[reply.finish_reason])
+        elif not reply.content.strip():
+            self.lines.tell("The reply is empty.")
+
+    # ---- which conversation, which model
+
+    async def open(self, which: str) -> None:
+        """Go on with a conversation: "last", or its number.
+
+        Raises:
+            UserError: when there is no such conversation.
+        """
+        if which == "last":
+            found = next(iter(await asyncio.to_thread(self.conversations.newest, 1)), None)
+        else:
+            number = int(which) if which.isdecimal() and len(which) < 19 else -1
+            found = await asyncio.to_thread(self.conversations.get, number)
+        if found is None:
+            hint = "There is none yet." if which == "last" else "/conversations lists them."
+            raise UserError(f"There is no conversation {one_line(which, 40)!r}. {hint}")
+        await self.session.open(found)
+        self.companions = Companions()
+        count = len(self.session.messages)
+        self.lines.tell(
+            f"Conversation {found.id}, {one_line(found.title, 60)}, {count} messages. The last of them:"
+        )
+        for message in self.session.messages[-2:]:
+            self.lines.say(f"{'You' if message.role == 'user' else 'Model'}: {message.content}")
+
+    def begin_anew(self) -> None:
+        """The next message begins another conversation."""
+        self.session.begin_anew()
+        self.companions = Companions()
+
+    async def load_model(self) -> None:
+        """Load the model of the settings; when that fails, say so: another one may be chosen."""
+        reference = self.session.settings.model
+        await self.engines.keep_only((reference,))
+        try:
+            engine = self.engines.engine_for(reference)
+            if engine.model is not None:
+                return
+            model = await engine.load()
+        except UserError as error:
+            self.lines.tell(f"Error: {error}")
+        else:
+            weights = "" if model.step is None else f", step {model.step:,}"
+            self.lines.tell(f"The model is {model.name}{weights}.")
+
+    def _engine_changed(self, reference: str) -> None:
+        """Loading and waiting are told once each."""
+        loading: Loading | None = self.engines.progress_of(reference)
+        said = f"{short_reference(reference)}: {loading.stage}" if loading and loading.stage else ""
+        if said and said != self._told_of and loading is not None and loading.share is None:
+            self.lines.tell(f"{said}.")
+        self._told_of = said or self._told_of

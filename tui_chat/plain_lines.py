@@ -1,0 +1,132 @@
+"""Plain lines in and out: what a screen reader, a dumb terminal or a pipe can follow.
+
+    lines = PlainLines()
+    lines.ask("You: ")                 a line from the keyboard, with history and editing; or from a pipe
+    with lines.reply() as words: words.feed("Hel"); words.feed("lo there.")
+
+The one rule: text only goes forward. Nothing is coloured, moved, drawn over or drawn twice, and foreign text is
+shown through `visible`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Literal, TextIO
+
+from tui_chat.text import visible
+
+Pace = Literal["word", "line"]
+_LONGEST_WAIT = 60  # characters that are kept back for a space to come: many scripts have none
+
+
+class Words:
+    """A reply on its way: whole words, or whole lines, as they are complete."""
+
+    def __init__(self, out: TextIO, pace: Pace) -> None:
+        self._out = out
+        self._ends = " \n" if pace == "word" else "\n"
+        self._longest = _LONGEST_WAIT if pace == "word" else sys.maxsize
+        self._waiting = ""
+        self._last = "\n"
+
+    def feed(self, text: str) -> None:
+        """More of the reply."""
+        self._waiting = (self._waiting + text).replace("\r\n", "\n")
+        end = max(self._waiting.rfind(mark) for mark in self._ends) + 1
+        if not end and len(self._waiting) > self._longest:
+            end = len(self._waiting) - 1  # its last character may be the first half of a line end
+        self._write(self._waiting[:end])
+        self._waiting = self._waiting[end:]
+
+    def end(self) -> None:
+        """Nothing more comes: what was kept back, and the end of the line."""
+        self._write(self._waiting)
+        self._waiting = ""
+        if self._last != "\n":
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._last = text[-1]
+            print(visible(text), end="", file=self._out, flush=True)
+
+
+class PlainLines:
+    """The two sides of the conversation, line by line."""
+
+    def __init__(self, pace: Pace = "word") -> None:
+        self._pace = pace
+        self._reads_keyboard = sys.stdin.isatty()
+        for stream in (
+            sys.stdout,
+            sys.stderr,
+        ):  # a letter that this terminal does not have is no reason to end
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")
+
+    @property
+    def reads_keyboard(self) -> bool:
+        """Whether a person types; else the input is a pipe or a file."""
+        return self._reads_keyboard
+
+    def remember(self, said: Sequence[str]) -> None:
+        """Earlier messages for the Up key, oldest first."""
+        if readline := _readline() if self._reads_keyboard else None:
+            for text in said:
+                if "\n" not in text:
+                    readline.add_history(visible(text))
+
+    def ask(self, prompt: str) -> str:
+        """The next message. A line that ends with a backslash goes on in the next one.
+
+        Raises:
+            EOFError: when there is none any more.
+            KeyboardInterrupt: on Ctrl+C.
+        """
+        text = self._line(prompt)
+        while text.endswith("\\"):
+            text = f"{text[:-1]}\n{self._line('')}"
+        if not self._reads_keyboard:
+            self.say(f"{prompt}{text}")  # nobody saw it being typed
+        return text
+
+    def say(self, text: str) -> None:
+        """Lines of the conversation."""
+        print(visible(text), flush=True)
+
+    def tell(self, text: str) -> None:
+        """A sentence about what is going on."""
+        sys.stdout.flush()
+        print(visible(text), file=sys.stderr, flush=True)
+
+    @contextmanager
+    def reply(self, speaker: str) -> Iterator[Words]:
+        """The words of a reply, below or behind who says them; however it ends, its line ends too."""
+        print(speaker, end=" ", flush=True)
+        words = Words(sys.stdout, self._pace)
+        words._last = " "
+        try:
+            yield words
+        finally:
+            words.end()
+
+    def _line(self, prompt: str) -> str:
+        if self._reads_keyboard:
+            _readline()  # importing it gives `input` editing and history
+            return input(prompt)
+        line = sys.stdin.buffer.readline()
+        if not line:
+            raise EOFError
+        return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _readline() -> ModuleType | None:
+    """The module, where there is one (not on Windows)."""
+    try:
+        import readline
+    except ImportError:
+        return None
+    return readline
