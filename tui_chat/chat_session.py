@@ -93,8 +93,9 @@ class ChatSession:
         assert self.conversation is not None
         settings = self.settings.with_changes("fork", model=fork.model)
         title = one_line(f"Fork at {fork.word}: {self.conversation.title}", 60)
-        copy, saved = self._conversations.copy_before, settings.to_json().decode()
-        return await asyncio.to_thread(copy, fork.message, title, fork.model, saved)
+        copy, saved = self._conversations.copy_branch, settings.to_json().decode()
+        before = [message.id for message in self.messages if message.id < fork.message]
+        return await asyncio.to_thread(copy, before[-1], title, fork.model, saved)
 
     # ---- turns
 

@@ -51,7 +51,19 @@ _VERSION_4 = (  # apart from the messages: read only when a reply is looked at t
         message INTEGER PRIMARY KEY REFERENCES messages(id) ON DELETE CASCADE,
         ids TEXT NOT NULL, seconds TEXT NOT NULL)""",
 )
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)  # MIGRATIONS[n] leads from version n to n + 1
+_VERSION_5 = (  # conversations are trees; before, each message followed the one saved before it
+    "ALTER TABLE messages ADD COLUMN parent INTEGER",  # NULL = a first message
+    """UPDATE messages SET parent = (SELECT max(before.id) FROM messages before
+        WHERE before.conversation = messages.conversation AND before.id < messages.id)""",
+    "CREATE INDEX messages_by_parent ON messages (parent)",
+    "ALTER TABLE conversations ADD COLUMN leaf INTEGER",  # last message of the branch on show; NULL = newest
+    "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    """CREATE TABLE tags (
+        conversation INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+        tag TEXT NOT NULL, PRIMARY KEY (conversation, tag))""",
+)
+# MIGRATIONS[n] leads from version n to n + 1
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, str]:

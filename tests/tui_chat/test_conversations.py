@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,13 +162,14 @@ def test_a_folder_in_place_of_the_file_is_explained(tmp_path: Path) -> None:
 
 def test_a_locked_or_full_disk_is_told_in_a_sentence() -> None:
     conversations = Conversations.in_memory()
-    conversations._connection.execute("PRAGMA query_only = ON")
+    conversations.file.connection.execute("PRAGMA query_only = ON")
     with pytest.raises(UserError, match="could not be read or saved"):
         conversations.create("x", "builtin")
 
 
 _TWO_AT_ONCE = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tui_chat import conversation_schema
 from tui_chat.conversations import Conversations, StoredMessage
@@ -229,20 +231,78 @@ def test_the_tokens_of_a_reply_are_kept_and_go_with_it() -> None:
     assert conversations.tokens_of(reply.id) is None
 
 
+def file_of_version(file: Path, version: int) -> sqlite3.Connection:
+    old = sqlite3.connect(file)
+    for steps in conversation_schema.MIGRATIONS[:version]:
+        for statement in steps:
+            old.execute(statement)
+    old.execute(f"PRAGMA user_version = {version}")
+    return old
+
+
 def test_a_file_of_before_tokens_were_kept_opens_with_all_it_holds(tmp_path: Path) -> None:
     file = tmp_path / "conversations.db"
-    with sqlite3.connect(file) as old:
-        for steps in conversation_schema.MIGRATIONS[:3]:
-            for statement in steps:
-                old.execute(statement)
-        old.execute("PRAGMA user_version = 3")
-    old.close()
+    file_of_version(file, 3).close()
     conversations = Conversations.open(file)
     talk = conversations.create("x", "builtin")
     reply = conversations.add(StoredMessage(0, talk.id, "assistant", "Hi!"))
     assert conversations.tokens_of(reply.id) is None
     assert (tmp_path / "conversations.db.version-3").exists()
     conversations.close()
+
+
+def test_the_messages_of_before_there_were_branches_follow_each_other(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    with file_of_version(file, 4) as old:
+        for conversation in (1, 2):
+            old.execute(
+                "INSERT INTO conversations VALUES (?, 't', 'builtin', '', 1, 2, NULL)", (conversation,)
+            )
+        for conversation in (1, 2, 1, 1, 2):
+            old.execute(
+                "INSERT INTO messages (conversation, role, content, model, model_name, settings, finish_reason,"
+                " dropped_messages, error, status, created) VALUES (?, 'user', 'x', '', '', '', '', 0, '', '', 1)",
+                (conversation,),
+            )
+    old.close()
+    conversations = Conversations.open(file)
+    assert [(m.id, m.parent) for m in conversations.messages(1)] == [(1, None), (3, 1), (4, 3)]
+    assert [(m.id, m.parent) for m in conversations.branch(2)] == [(2, None), (5, 2)]
+    assert say(conversations, 2, "more").parent == 5
+    conversations.close()
+
+
+def test_another_try_is_a_sibling_and_the_branch_last_shown_is_there_after_reopening(tmp_path: Path) -> None:
+    conversations = open_file(tmp_path)
+    talk = conversations.create("x", "builtin")
+    question, reply = say(conversations, talk.id, "question"), say(conversations, talk.id, "one", "assistant")
+    say(conversations, talk.id, "and then?")
+    other = conversations.add(StoredMessage(0, talk.id, "assistant", "two", parent=question.id))
+    assert [m.content for m in conversations.branch(talk.id)] == ["question", "two"]
+    assert conversations.newest()[0].preview == "two"
+    conversations.show_branch(talk.id, reply.id)
+    conversations.close()
+    again = open_file(tmp_path)
+    assert [m.content for m in again.branch(talk.id)] == ["question", "one", "and then?"]
+    assert again.newest()[0].preview == "and then?"
+    assert len(again.messages(talk.id)) == 4
+    (found,) = again.search("two")
+    assert found.found_in == other.id
+    again.show_branch(talk.id, 999)  # of another conversation, or gone: nothing changes
+    assert again.branch(talk.id)[-1].content == "and then?"
+    again.close()
+
+
+def test_a_reply_keeps_its_place_in_the_tree_however_often_it_is_saved() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("x", "builtin")
+    question = say(conversations, talk.id, "question")
+    reply = say(conversations, talk.id, "", "assistant")
+    conversations.update(replace(reply, content="answer", parent=None))  # as kept by an older version
+    assert [(m.content, m.parent) for m in conversations.messages(talk.id)] == [
+        ("question", None),
+        ("answer", question.id),
+    ]
 
 
 def test_a_copy_up_to_a_message_leaves_the_original_as_it_is() -> None:
@@ -254,7 +314,7 @@ def test_a_copy_up_to_a_message_leaves_the_original_as_it_is() -> None:
         for n, word in enumerate(words)
     ]
     conversations.keep_tokens(said[1].id, ReplyTokens((1,), (0.5,)))
-    copy = conversations.copy_before(said[3].id, "Fork of x", "builtin", "{}")
+    copy = conversations.copy_branch(said[2].id, "Fork of x", "builtin", "{}")
     copied = conversations.messages(copy.id)
     assert [(m.role, m.content, m.seed) for m in copied] == [(m.role, m.content, m.seed) for m in said[:3]]
     assert conversations.tokens_of(copied[1].id) == ReplyTokens((1,), (0.5,))

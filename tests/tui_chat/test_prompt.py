@@ -30,7 +30,7 @@ async def test_a_message_that_cannot_be_saved_stays_in_the_box() -> None:
     app = fake_app(conversations=conversations)
     async with app.run_test() as pilot:
         await pilot.pause()
-        conversations._connection.execute("PRAGMA query_only = ON")
+        conversations.file.connection.execute("PRAGMA query_only = ON")
         await send(pilot, "precious")
         await pilot.pause(0.2)
         assert app.chat.pane.prompt.text == "precious"

@@ -10,6 +10,7 @@ import pytest
 from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tui_chat.chat_session import whole
+from tui_chat.conversation_file import ConversationFile
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.widgets.prompt_input import PromptInput
 
@@ -18,7 +19,7 @@ class SlowDisk(Conversations):
     """Saves a message only when `may_save` says so, as behind another app's lock."""
 
     def __init__(self) -> None:
-        super().__init__(Conversations.in_memory()._open_database)
+        super().__init__(ConversationFile.in_memory())
         self.may_save = asyncio.Event()
         self.waits_for_role = ""
         self._loop = asyncio.get_running_loop()
