@@ -31,6 +31,11 @@ def config_path() -> Path:
     ) / "config.toml"
 
 
+def personas_path() -> Path:
+    """The user's own personas, one TOML file each."""
+    return config_path().parent / "personas"
+
+
 def data_path() -> Path:
     """Conversations, runs and models."""
     home = _home()
@@ -48,6 +53,11 @@ def conversations_path() -> Path:
     return data_path() / "conversations.db"
 
 
+def prompts_path() -> Path:
+    """The user's prompt templates, a file each."""
+    return config_path().with_name("prompts")
+
+
 def workspace_path() -> Path:
     """How the panes of the app stood when it was left."""
     return data_path() / "workspace.json"
@@ -56,6 +66,11 @@ def workspace_path() -> Path:
 def runs_path() -> Path:
     """Training runs, one directory each."""
     return data_path() / "runs"
+
+
+def datasets_path() -> Path:
+    """Data sets that the app makes of what was said of replies."""
+    return data_path() / "datasets"
 
 
 def models_path() -> Path:

@@ -19,6 +19,7 @@ from typing import IO, Any, NamedTuple
 import msgspec
 
 from engine.errors import UserError
+from trainers.own_datasets import why_missing
 from trainers.packed_files import inner_suffix, open_unpacked, reading
 
 Reject = Callable[[int, str], None]  # line number, reason
@@ -82,7 +83,7 @@ def data_files(path: Path) -> list[Path]:
     except OSError as error:  # a name that is too long, a folder that may not be entered
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     if not is_folder:
-        raise UserError(f"{path}: there is no such file or folder.")
+        raise UserError(why_missing(path))
     if splits := ready_splits(path):
         return [file for file in splits[:3] if file]
     found = sorted(file for file in path.rglob("*") if _is_data(file) and not _is_hidden(file, path))

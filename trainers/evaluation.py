@@ -24,10 +24,11 @@ from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.model_library import absolute_reference
-from engine.paths import private_directory, typed_path
+from engine.paths import private_directory
 from engine.process import child_environment, child_folder
 from engine.records import Record, at_least, between, word
 from engine.tokenizers import without_lone_surrogates
+from trainers.own_datasets import dataset_path
 
 Split = Literal["train", "validation", "test", "all"]
 _LOG_LIMIT = 1 << 20  # bytes; a longer log begins anew
@@ -215,7 +216,7 @@ def with_absolute_places(request: EvaluationRequest) -> EvaluationRequest:
     return msgspec.structs.replace(
         request,
         references=tuple(map(absolute_reference, request.references)),
-        data=str(typed_path(request.data).absolute()),
+        data=str(dataset_path(request.data).absolute()),
     )
 
 

@@ -62,8 +62,23 @@ _VERSION_5 = (  # conversations are trees; before, each message followed the one
         conversation INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
         tag TEXT NOT NULL, PRIMARY KEY (conversation, tag))""",
 )
+# What was said of replies. It names messages and does not refer to them: rows to train on outlive conversations.
+_VERSION_6 = (
+    """CREATE TABLE reply_thumbs (
+        message INTEGER PRIMARY KEY, thumb INTEGER NOT NULL,
+        prompt TEXT NOT NULL, reply TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL)""",
+    """CREATE TABLE reply_corrections (
+        message INTEGER PRIMARY KEY, prompt TEXT NOT NULL, reply TEXT NOT NULL, corrected TEXT NOT NULL,
+        model TEXT NOT NULL, created REAL NOT NULL, copy_of INTEGER)""",  # of a copied message, no row to train on
+    """CREATE TABLE reply_preferences (
+        chosen_message INTEGER NOT NULL, rejected_message INTEGER NOT NULL, is_tie INTEGER NOT NULL,
+        prompt TEXT NOT NULL, chosen TEXT NOT NULL, rejected TEXT NOT NULL,
+        chosen_model TEXT NOT NULL, rejected_model TEXT NOT NULL, created REAL NOT NULL,
+        PRIMARY KEY (chosen_message, rejected_message))""",
+    "CREATE INDEX preferences_by_rejected ON reply_preferences (rejected_message)",
+)
 # MIGRATIONS[n] leads from version n to n + 1
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, str]:

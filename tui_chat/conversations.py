@@ -69,6 +69,10 @@ _COPY_MESSAGE = f"""
     SELECT ?, ?, {_COPIED_FIELDS} FROM messages WHERE id = ?
 """
 _COPY_TOKENS = "INSERT INTO reply_tokens SELECT ?, ids, seconds FROM reply_tokens WHERE message = ?"
+_COPY_CORRECTION = """
+    INSERT INTO reply_corrections (message, prompt, reply, corrected, model, created, copy_of)
+    SELECT ?, prompt, reply, corrected, model, created, message FROM reply_corrections WHERE message = ?
+"""
 
 
 class Conversations:
@@ -276,6 +280,7 @@ class Conversations:
             for old, parent in execute(_PATH_TO, (message,)).fetchall():
                 copied[old] = execute(_COPY_MESSAGE, (new, copied.get(parent), old)).lastrowid
                 execute(_COPY_TOKENS, (copied[old], old))
+                execute(_COPY_CORRECTION, (copied[old], old))
         return Conversation(new or 0, title, model, settings, now, now)
 
     def prompts(self, limit: int = 200) -> list[str]:
