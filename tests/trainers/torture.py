@@ -93,31 +93,37 @@ def torture(folder: Path, kills: int, seed: int) -> dict[str, object]:
     kinds = _endless(KINDS)
     while counts["kills"] < kills:
         kind = next(kinds)
-        config, expected, seconds = uninterrupted[kind]
+        whole, seconds = uninterrupted[kind]
         counts["runs"] += 1
-        run = new_run(folder / f"{kind}-{counts['runs']}", config)
+        run = new_run(folder / f"{kind}-{counts['runs']}", whole.config())
+        stops = counts["stops"]
         for _ in range(min(KILLS_PER_RUN, kills - counts["kills"])):
             how = signal.SIGTERM if moments.random() < STOPS else signal.SIGKILL
             counts.update(_end_after(run, moments.uniform(0, seconds), how))
-        if not _finish(run) or outcome(run) != expected:
+        # A stop saves, so that other checkpoints than the whole run's stand before the last.
+        with_names = counts["stops"] == stops
+        if not _finish(run) or outcome(run, with_names) != outcome(whole, with_names):
             different.append(run.name)  # its folder stays, to be looked at
         else:
             shutil.rmtree(run.path)
     return {**counts, "different": different}
 
 
-def _uninterrupted(folder: Path, kind: str) -> tuple[TrainingConfig, str, float]:
-    """A run that nobody disturbs: its configuration, what it came to, and how long it took."""
+def _uninterrupted(folder: Path, kind: str) -> tuple[RunDirectory, float]:
+    """A run that nobody disturbs, and how long it took."""
     config = TrainingConfig.from_dict({**TINY, **KINDS[kind], "dataset": str(_data(folder, kind))}, kind)
     run = new_run(folder / kind, config)
     began = time.monotonic()
     if not _finish(run):
         raise SystemExit(f"The uninterrupted run failed:\n{run.log_tail()}")
-    return config, outcome(run), time.monotonic() - began
+    return run, time.monotonic() - began
 
 
-def outcome(run: RunDirectory) -> str:
-    """Everything a run came to but for what the clock decides; equal texts mean equal runs."""
+def outcome(run: RunDirectory, with_names: bool = True) -> str:
+    """Everything a run came to but for what the clock decides; equal texts mean equal runs.
+
+    `with_names`: also which checkpoints there are beside the last.
+    """
     rows = [
         (
             row.step,
@@ -132,7 +138,7 @@ def outcome(run: RunDirectory) -> str:
         hashlib.sha256((last / name).read_bytes()).hexdigest()
         for name in ("model.safetensors", "training_state.safetensors")
     ]
-    names = [path.name for path in sorted(run.checkpoints_path.iterdir())]
+    names = [path.name for path in sorted(run.checkpoints_path.iterdir()) if with_names]
     return json.dumps([rows, samples, digests, names])
 
 

@@ -81,9 +81,14 @@ class Checkpointer:
         # float32 weights and two moments of each; beside an average of the weights, the weights themselves
         expected_size = (16 if self._optimizer.average else 12) * self._parts.model.num_parameters
         write_checkpoint(target, lambda partial: self._write_files(partial, state, measured), expected_size)
-        prune(folder, progress.step, progress.best_step, also=self._worth_keeping())
+        self.prune(progress)
         logger.info("saved step %d", progress.step)
         return target
+
+    def prune(self, progress: Progress) -> None:
+        """Delete the checkpoints that are not to be kept beside that of the current step."""
+        folder = self._writer.run.checkpoints_path
+        prune(folder, progress.step, progress.best_step, also=self._worth_keeping())
 
     def _sync_rows(self) -> None:
         try:
@@ -106,7 +111,8 @@ class Checkpointer:
         config = self._parts.config
         best = {step for _, step in self._by_loss()[: config.keep_checkpoints]}
         steps = (step for _, step in self._losses())
-        return best | {step for step in steps if config.keep_every and step % config.keep_every == 0}
+        every = config.keep_every
+        return best | {step for step in steps if every and step and step % every == 0}
 
     def _by_loss(self) -> list[tuple[float, int]]:
         return sorted((loss, step) for loss, step in self._losses() if loss is not None)

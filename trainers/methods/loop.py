@@ -248,6 +248,7 @@ class TrainingLoop:
     def _save(self) -> bool:
         """A checkpoint of this step; False when the run is to end without it."""
         if self._is_saved:
+            self.checkpointer.prune(self.progress)  # a kill may have come between that save and its pruning
             return True
         while not self._try_to_save():
             if self.config.on_full_disk == "continue" and not self._is_at_end():
