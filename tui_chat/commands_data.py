@@ -3,6 +3,7 @@
     tui-chat data chats.jsonl --tokenizer builtin --rows 3
     tui-chat data chats.csv --tokenizer gpt2 --method fine_tuning --context-length 512 --json
     tui-chat data chats.jsonl --tokenizer builtin --set packing=false prompt_loss=0.1
+    tui-chat data                     # the data sets that chatting made: my-preferences, my-corrections ...
 
 The one rule: every line of the file is accounted for: used, or named with the reason why not.
 """
@@ -46,7 +47,12 @@ _COUNTS = (  # of a lens report, in words
 def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `data` to the parser of `tui-chat`."""
     data = subparsers.add_parser("data", help="look at data: format, rows, what cannot be used and why")
-    data.add_argument("files", metavar="FILE", nargs="+", help="a file or folder")
+    data.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="a file, a folder, or my-preferences ...; without it, those are listed",
+    )
     data.add_argument(
         "--tokenizer",
         metavar="REF",
@@ -71,9 +77,27 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def _run_data(options: argparse.Namespace) -> int:
-    empty = [file for file in options.files if not _show_data(Path(file), options)]
+    from trainers.own_datasets import dataset_path
+
+    if not options.files:
+        return _list_own(options.json)
+    empty = [file for file in options.files if not _show_data(dataset_path(file), options)]
     if empty:
         raise UserError(f"{', '.join(empty)}: there is nothing in it to learn from.")
+    return 0
+
+
+def _list_own(as_json: bool) -> int:
+    """The data sets that chatting made, with how many rows they have."""
+    from trainers.own_datasets import OWN_DATASETS
+
+    for one in OWN_DATASETS:
+        rows = one.rows
+        if as_json:
+            print(json.dumps({"name": one.name, "rows": rows, "file": str(one.path), "holds": one.holds}))
+        else:
+            more = f": {one.holds}" if rows else f". To fill it, {one.fill}"
+            print(f"{one.name}  {counted(rows, 'row')}{more}.")
     return 0
 
 

@@ -146,13 +146,14 @@ def config_for(what: str) -> TrainingConfig:
     """
     from trainers.config import read_config, read_recipe, recipe_names
     from trainers.datasets import inspect
+    from trainers.own_datasets import dataset_path, is_own_name
 
-    path = Path(what).expanduser()
+    path = dataset_path(what)
     if what in recipe_names():
         return read_recipe(what)
     if path.suffix == ".toml" and path.is_file():
         return _relative_to(path.absolute().parent, read_config(path))
-    if not path.exists():
+    if not path.exists() and not is_own_name(what):
         raise UserError(
             f"'{what}' is neither a recipe, nor a configuration file, nor data. Recipes: {', '.join(recipe_names())}."
         )
@@ -286,10 +287,12 @@ def _list_recipes() -> int:
 
 def _relative_to(folder: Path, config: TrainingConfig) -> TrainingConfig:
     """Paths in a configuration file are meant from where the file is."""
+    from trainers.own_datasets import is_own_name
+
     changes = {
         name: str(folder / Path(value).expanduser())
         for name in ("dataset", "validation_dataset")
-        if (value := getattr(config, name))
+        if (value := getattr(config, name)) and not is_own_name(value)
     }
     return config.with_changes("config", **changes)
 

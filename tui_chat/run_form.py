@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.errors import UserError
-from engine.paths import typed_path
 from engine.records import words_of
 from trainers.base_models import BaseModel, shape_of_run
 from trainers.config import TrainingConfig, read_recipe, recipe_text
@@ -23,6 +22,7 @@ from trainers.data_files import is_data_name
 from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
 from trainers.estimates import Speed
 from trainers.model_shape import ModelShape
+from trainers.own_datasets import dataset_path
 from trainers.preflight import DataSize, Machine, Preflight, data_size, look_ahead
 from trainers.run_directory import check_run_name
 from tui_chat import quantities
@@ -209,12 +209,17 @@ def check_data(typed: str) -> CheckedData:
     Raises:
         UserError: when it cannot be used at all.
     """
-    path = typed_path(typed)
+    path = dataset_path(typed)
     try:
         report = inspect(path, look_limit(path))
         return CheckedData(report, len(set(next(read_text_chunks(path), ""))))
     except OSError as error:  # not allowed, too long for a name, gone meanwhile
         raise UserError(f"{one_line(typed)}: cannot be read ({error.strerror}).") from None
+
+
+def dataset_of(typed: str) -> str:
+    """The data set of the configuration, for what was typed."""
+    return str(dataset_path(typed).absolute()) if typed else ""
 
 
 def look_limit(path: Path) -> int:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from engine.paths import datasets_path
 from tui_chat import lens_text
 from tui_chat.cli import main
+from tui_chat.commands_training import config_for
 
 
 def data(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -140,3 +142,28 @@ def test_one_is_not_written_as_many(capsys: pytest.CaptureFixture[str], tmp_path
     (tmp_path / "one.jsonl").write_text('{"prompt": "Hi", "completion": "Yes"}\nnonsense\n')
     _, out, _ = data(capsys, str(tmp_path / "one.jsonl"))
     assert "1 row," in out and "1 line cannot be used; it is left out." in out
+
+
+def test_without_a_file_the_data_sets_of_chatting_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    datasets_path().mkdir(parents=True)
+    row = {"prompt": "Hi", "chosen": "Hello!", "rejected": "Go away."}
+    (datasets_path() / "my-preferences.jsonl").write_text(json.dumps(row) + "\n")
+    code, out, _ = data(capsys)
+    assert code == 0
+    assert "my-preferences  1 row: replies that you preferred" in out
+    assert "my-corrections  0 rows. To fill it, choose" in out
+    _, out, _ = data(capsys, "--json")
+    assert [json.loads(line)["rows"] for line in out.splitlines()] == [1, 0, 0]
+    code, out, _ = data(capsys, "my-preferences")
+    assert code == 0 and "my-preferences.jsonl: preference, 1 row" in out
+    code, _, err = data(capsys, "my-favourites")
+    assert code == 1 and "my-favourites: there is nothing in it yet. To fill it" in err
+
+
+def test_a_configuration_file_may_name_them_too(tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        'method = "fine_tuning"\ndataset = "my-corrections"\nvalidation_dataset = "held.jsonl"\n'
+    )
+    read = config_for(str(config))
+    assert read.dataset == "my-corrections" and read.validation_dataset == str(tmp_path / "held.jsonl")

@@ -15,7 +15,8 @@ from textual.widgets import Input, Select, Static
 from textual.worker import WorkerCancelled
 
 from engine.errors import UserError
-from engine.paths import runs_path
+from engine.paths import datasets_path, runs_path
+from tests.tui_chat.fake_engine import until
 from tests.tui_chat.fake_run import FakeRun
 from trainers import launcher, probing
 from trainers.base_models import BaseModel
@@ -27,7 +28,7 @@ from tui_chat.run_form import config_of, free_name, leading_comment, name_proble
 from tui_chat.screens import new_run
 from tui_chat.screens.new_run import NewRunScreen
 from tui_chat.widgets import preflight_panel
-from tui_chat.widgets.data_tree import DataTree, PathSuggester
+from tui_chat.widgets.data_tree import DataTree, OwnData, PathSuggester
 
 RECIPE = "shakespeare-char-cpu"
 
@@ -403,3 +404,32 @@ async def test_a_run_that_does_not_fit_starts_only_when_told_twice(
         await pilot.press("ctrl+s")
         await wait_for_checks(pilot)
         assert len(started) == 1
+
+
+async def test_data_sets_of_chatting_are_offered_by_name_while_they_have_rows(
+    data: Path, started: list[tuple[TrainingConfig, str]]
+) -> None:
+    app = FormApp()
+    async with app.run_test(size=(140, 50)) as pilot:
+        await pilot.pause()
+        assert not app.screen.query_one(OwnData).display
+    datasets_path().mkdir(parents=True)
+    (datasets_path() / "my-corrections.jsonl").write_text(
+        (data / "chats.jsonl").read_text().splitlines()[0] + "\n"
+    )
+    app = FormApp()
+    async with app.run_test(size=(140, 50)) as pilot:
+        await pilot.pause()
+        own = app.screen.query_one(OwnData)
+        assert own.display and own.option_count == 1
+        assert str(own.get_option_at_index(0).prompt) == "my-corrections  1 row"
+        own.focus()
+        await pilot.press("down", "enter")
+        form = app.screen
+        assert form.query_one("#data-path", Input).value == "my-corrections"
+        await until(pilot, lambda: form.query_one("#recipe", Select).value == "fine-tune-conversations")
+        assert run_form.dataset_of("my-corrections") == str(datasets_path() / "my-corrections.jsonl")
+
+
+async def test_the_beginning_of_a_name_is_completed() -> None:
+    assert await PathSuggester().get_suggestion("my-c") == "my-corrections"

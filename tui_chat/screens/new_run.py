@@ -32,7 +32,7 @@ from tui_chat.run_form import CheckedData, Recipe
 from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
-from tui_chat.widgets.data_tree import DataTree, PathSuggester
+from tui_chat.widgets.data_tree import DataTree, OwnData, PathSuggester
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.preflight_panel import PreflightPanel
 from tui_chat.widgets.run_words import report_words
@@ -86,6 +86,7 @@ class NewRunScreen(Screen[str | None]):
                         suggester=PathSuggester(),
                     )
                 yield Static(id="data-report", markup=False)
+                yield OwnData()
                 yield DataTree(Path.cwd(), id="data-tree")
             with Vertical(id="settings-side"):
                 yield Static("Recipe", classes="heading")
@@ -167,8 +168,9 @@ class NewRunScreen(Screen[str | None]):
         self._check_data_soon()
 
     @on(DirectoryTree.FileSelected)
-    def file_was_chosen(self, event: DirectoryTree.FileSelected) -> None:
-        """A file of the tree."""
+    @on(OwnData.Chosen)
+    def file_was_chosen(self, event: DirectoryTree.FileSelected | OwnData.Chosen) -> None:
+        """A file of the tree, or a data set by name."""
         self.query_one("#data-path", Input).value = str(event.path)
 
     @on(Input.Submitted, "#data-path")
@@ -261,7 +263,7 @@ class NewRunScreen(Screen[str | None]):
         return config if not name_problem else None
 
     def _dataset(self) -> str:
-        return str(typed_path(self._path_text()).absolute()) if self._path_text() else ""
+        return run_form.dataset_of(self._path_text())
 
     def _note(self, name: str, text: str, is_problem: bool = False) -> None:
         note = self.query_one(f"#note-{name}", Static)

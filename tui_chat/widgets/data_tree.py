@@ -1,4 +1,4 @@
-"""Choosing a data file: a tree of folders that shows data files only, and completion for a typed path.
+"""Choosing data: a tree of folders that shows data files only, completion for a typed path, and data sets by name.
 
 The one rule: names of files are foreign text; they are shown as text, whatever they hold.
 """
@@ -6,16 +6,21 @@ The one rule: names of files are foreign text; they are shown as text, whatever 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text, TextType
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.suggester import Suggester
-from textual.widgets import DirectoryTree
+from textual.widgets import DirectoryTree, OptionList
+from textual.widgets.option_list import Option
 
+from trainers.own_datasets import OWN_DATASETS
+from tui_chat.quantities import counted
 from tui_chat.run_form import is_data_file
-from tui_chat.text import visible
+from tui_chat.text import plain, visible
 
 _MOST_NAMES = 2000  # of a folder, when completing
 
@@ -46,6 +51,34 @@ class DataTree(DirectoryTree):
         self.path = Path(self.path).absolute().parent
 
 
+class OwnData(OptionList):
+    """The data sets that chatting made, while they have rows."""
+
+    BINDING_GROUP_TITLE = "Data from your chats"
+    DEFAULT_CSS = """
+    OwnData { height: auto; border: none; padding: 0; background: transparent; }
+    OwnData:focus { border: none; }
+    """
+
+    @dataclass
+    class Chosen(Message):
+        """One of them shall be learnt from."""
+
+        path: str  # its name
+
+    def on_mount(self) -> None:
+        """Nothing is shown where nothing was voted for, corrected or liked."""
+        filled = [(one, rows) for one in OWN_DATASETS if (rows := one.rows)]
+        for one, rows in filled:
+            self.add_option(Option(plain(f"{one.name}  {counted(rows, 'row')}"), id=one.name))
+        self.display = bool(filled)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Tell who asked."""
+        event.stop()
+        self.post_message(self.Chosen(event.option_id or ""))
+
+
 class PathSuggester(Suggester):
     """Completes the path that is being typed with the first name that fits."""
 
@@ -54,6 +87,8 @@ class PathSuggester(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         """The rest of the name of a folder or a data file."""
+        if own := next((one.name for one in OWN_DATASETS if value and one.name.startswith(value)), ""):
+            return own
         folder, slash, beginning = value.rpartition("/")
         names = _names_in(folder + slash or ".", beginning) if value else []
         return folder + slash + names[0] if names else None
