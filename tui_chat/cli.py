@@ -2,7 +2,7 @@
 
     tui-chat                       the app
     tui-chat ask "Hello" --json    one reply
-    tui-chat train | runs | data | evaluate | models | config | doctor
+    tui-chat train | runs | data | evaluate | models | conversations | config | doctor
 
 Exit codes: 0 done, 1 `UserError` (one line on stderr), 2 usage, 130 interrupted. With --json exactly one JSON
 object (or one per line for lists) goes to stdout; progress and warnings go to stderr.
@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     from tui_chat import (
         commands_ask,
         commands_config,
+        commands_conversations,
         commands_evaluate,
         commands_models,
         commands_training,
@@ -60,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands_ask.add_ask_command(subparsers)
     commands_training.add_training_commands(subparsers)
     commands_models.add_models_command(subparsers)
+    commands_conversations.add_conversations_command(subparsers)
     commands_config.add_config_commands(subparsers)
     commands_evaluate.add_evaluate_command(subparsers)
     return parser

@@ -138,6 +138,14 @@ class Shelf:
         wish = Wish.from_query(query)
         return [talk.id for talk in self._page(wish, -1, 0, self._found(wish)[0])]
 
+    def tagged(self, tag: str) -> list[int]:
+        """All that have exactly this tag, the latest first."""
+        query = """
+            SELECT c.id FROM tags JOIN conversations c ON c.id = conversation
+            WHERE tag = :tag AND deleted IS NULL ORDER BY updated DESC, c.id DESC
+        """
+        return [int(id) for (id,) in self._file.read(query, {"tag": clean_tag(tag)})]
+
     def last_deleted(self) -> int | None:
         """The conversation deleted last that can still be brought back."""
         query = (
