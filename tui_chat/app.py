@@ -21,9 +21,11 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from engine.paths import conversations_path, workspace_path
+from tui_chat import moves
 from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
+from tui_chat.key_sets import keys_in_force
 from tui_chat.screens.chat import ChatScreen
 from tui_chat.text import visible
 from tui_chat.workspace import WorkspaceFile
@@ -56,6 +58,7 @@ class TuiChatApp(App[None]):
         Binding("f2", "settings", "Settings", id="app.settings", show=False),
         Binding("f3", "switch_modes", "Training", id="app.training", tooltip="Chat or training", show=False),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
+        *moves.MOVES,
     ]
 
     def __init__(
@@ -84,8 +87,8 @@ class TuiChatApp(App[None]):
 
     @property
     def remapped_keys(self) -> Mapping[str, str]:
-        """The keys of the settings, by the id of their action."""
-        return self.loaded.config.keys
+        """The keys of the chosen set and of the settings, by the id of their action."""
+        return keys_in_force(self.loaded.config.ui.key_set, self.loaded.config.keys)
 
     def _use_keys(self) -> None:
         self.set_keymap(dict(self.remapped_keys))
@@ -102,7 +105,7 @@ class TuiChatApp(App[None]):
         for problem in self.loaded.problems:
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()
-        if self.remapped_keys:
+        if self.loaded.config.keys:
             self.run_worker(self._tell_of_wrong_keys())
         if self._run_name is not None:
             await self.switch_mode("training")
@@ -110,7 +113,7 @@ class TuiChatApp(App[None]):
     async def _tell_of_wrong_keys(self) -> None:
         from tui_chat.key_checks import problems_of  # here: it imports every screen
 
-        for problem in await asyncio.to_thread(problems_of, self.remapped_keys):
+        for problem in await asyncio.to_thread(problems_of, self.loaded.config.keys, self.remapped_keys):
             self.notify(problem, title="Settings", severity="warning", timeout=20)
 
     def _training_screen(self) -> Screen[Any]:
@@ -134,7 +137,16 @@ class TuiChatApp(App[None]):
         from tui_chat.screens.help import HelpScreen  # here: after the first paint
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.loaded.config.keys))
+            self.push_screen(HelpScreen(self.remapped_keys, self.loaded.config.ui.key_set))
+
+    def action_move(self, where: moves.Where) -> None:
+        moves.move(self.screen.focused, where)
+
+    def action_find(self) -> None:
+        moves.find(self.screen)
+
+    def action_to_messages(self) -> None:
+        moves.to_messages(self.screen.focused)
 
     def action_settings(self) -> None:
         from tui_chat.screens.settings import SettingsScreen  # here: after the first paint

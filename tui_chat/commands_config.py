@@ -126,8 +126,9 @@ def _key_clashes(loaded: LoadedConfig, key: str) -> list[str]:
     if not key.startswith("keys.") or id not in loaded.config.keys:
         return []
     from tui_chat.key_checks import clashes  # here: it needs Textual, and all screens
+    from tui_chat.key_sets import keys_in_force
 
-    return clashes(id, loaded.config.keys)
+    return clashes(id, keys_in_force(loaded.config.ui.key_set, loaded.config.keys))
 
 
 def _loaded() -> LoadedConfig:

@@ -23,6 +23,7 @@ from engine.wire import Backend, Device, Precision
 from tui_chat import provider_settings, toml_text
 
 KEY_PATTERN = re.compile(r"[a-z0-9_]+(\+[a-z0-9_]+)*")
+KeySet = Literal["standard", "vim"]
 Theme = Literal[
     "textual-dark",
     "textual-light",
@@ -78,6 +79,9 @@ class UiSection(Record):
     """What the screen looks like."""
 
     theme: Annotated[Theme, word("Colours; the ansi themes use your terminal's own.")] = "textual-dark"
+    key_set: Annotated[
+        KeySet, word("vim adds j k g G, / and Ctrl+D/U, i and Escape; keys of your own go before it.")
+    ] = "standard"
     show_conversations: Annotated[bool, word("Show the list of conversations beside the chat.")] = True
     show_statistics: Annotated[bool, word("Show tokens and tokens per second under each reply.")] = True
     enter_sends: Annotated[

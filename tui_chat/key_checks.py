@@ -57,15 +57,15 @@ def check_key_names(setting: str, keys: str) -> None:
             raise UserError(f"{setting}: {problem}")
 
 
-def problems_of(remapped: Mapping[str, str]) -> list[str]:
-    """Everything that is wrong with the keys of the settings, a sentence each."""
+def problems_of(own: Mapping[str, str], in_force: Mapping[str, str]) -> list[str]:
+    """Everything that is wrong with the keys of the settings, a sentence each; `in_force` has those of a set too."""
     problems = []
-    for id, keys in remapped.items():
+    for id, keys in own.items():
         try:
             check_key(id, keys)
         except UserError as error:
             problems.append(str(error))
-    both = [sentence for id in remapped for sentence in clashes(id, remapped)]
+    both = [sentence for id in own for sentence in clashes(id, in_force)]
     return [*problems, *dict.fromkeys(both)]
 
 

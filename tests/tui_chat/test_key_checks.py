@@ -39,7 +39,7 @@ def test_what_cannot_work_is_refused_with_what_was_meant(id: str, keys: str, sen
 
 def test_every_default_key_is_one_and_no_default_is_called_a_clash() -> None:
     assert {"app.palette", "chat.new_pane", "prompt.send", "training.chat"} <= set(actions())
-    assert problems_of({"chat.new_pane": "f12"}) == []
+    assert problems_of({"chat.new_pane": "f12"}, {"chat.new_pane": "f12"}) == []
 
 
 @pytest.mark.parametrize(

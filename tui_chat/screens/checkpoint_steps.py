@@ -66,8 +66,8 @@ class CheckpointSteps(ModalScreen[StoredMessage | None]):
         Binding("home", "move(-1000000)", "First checkpoint", id="steps.first", show=False),
         Binding("end", "move(1000000)", "Newest checkpoint", id="steps.last", show=False),
         Binding("enter", "take", "Take this reply", id="steps.take"),
-        Binding("up", "scroll(-1)", "Scroll up", show=False),
-        Binding("down", "scroll(1)", "Scroll down", show=False),
+        Binding("up", "scroll(-1)", "Scroll up", show=False, id="steps.up"),
+        Binding("down", "scroll(1)", "Scroll down", show=False, id="steps.down"),
     ]
 
     def __init__(self, question: Question, checkpoints: list[ModelEntry], engine: AppEngine) -> None:

@@ -43,7 +43,9 @@ class DataLensScreen(Screen[None]):
         Binding("left", "step(-1)", "Row before", id="lens.previous", priority=True),
         Binding("right", "step(1)", "Next row", id="lens.next", priority=True),
         Binding("tab", "view(1)", "Rejected, repeated", id="lens.view", priority=True),
-        Binding("shift+tab", "view(-1)", show=False, priority=True),
+        Binding(
+            "shift+tab", "view(-1)", "The view before", show=False, id="lens.previous_view", priority=True
+        ),
         Binding("escape,q", "dismiss", "Back", id="lens.close"),
     ]
 

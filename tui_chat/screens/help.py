@@ -55,15 +55,16 @@ class HelpScreen(Screen[None]):
         Binding("escape,f1,question_mark,q", "dismiss", "Back", id="help.close")
     ]
 
-    def __init__(self, remapped: Mapping[str, str] | None = None) -> None:
+    def __init__(self, remapped: Mapping[str, str] | None = None, key_set: str = "standard") -> None:
         super().__init__()
-        self._remapped = remapped or {}  # the [keys] of the settings
+        self._remapped = remapped or {}  # by the set of keys, and by the [keys] of the settings
+        self._key_set = key_set
 
     def compose(self) -> ComposeResult:
         below = self._screen_below()
         places = places_of(below, self._remapped) if below else []
         with VerticalScroll(id="help"):
-            yield Static(Content.styled("Keys here", "bold"), classes="help-title")
+            yield Static(Content.styled(self._title(), "bold"), classes="help-title")
             if below is not None and below.HELP:
                 yield Static(plain(below.HELP), classes="help-about")
             with ItemGrid(min_column_width=50, id="help-places"):
@@ -76,6 +77,12 @@ class HelpScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#help").focus()
+
+    def _title(self) -> str:
+        """A set other than the usual is named, with where it was chosen."""
+        settings = key_in_words(self, "app.settings")
+        of_set = f"  (the {self._key_set} set: ui.key_set in the settings, {settings})"
+        return "Keys here" + ("" if self._key_set == "standard" else of_set)
 
     def _screen_below(self) -> Screen[Any] | None:
         others = [screen for screen in self.app.screen_stack if screen is not self]

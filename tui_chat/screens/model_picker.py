@@ -43,8 +43,8 @@ class ModelPicker(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", id="models.cancel"),
-        Binding("down", "move(1)", "Next", show=False),
-        Binding("up", "move(-1)", "Previous", show=False),
+        Binding("down", "move(1)", "Next", show=False, id="models.next"),
+        Binding("up", "move(-1)", "Previous", show=False, id="models.previous"),
         Binding("right", "show_checkpoints", "Its checkpoints", id="models.checkpoints", priority=True),
         Binding("left", "hide_checkpoints", "All models", id="models.all", priority=True),
     ]

@@ -35,9 +35,9 @@ class PaneSettings(ModalScreen[ChatSettings | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", id="pane_settings.cancel"),
         Binding("ctrl+s", "accept", "Accept", id="pane_settings.accept", priority=True),
-        Binding("enter", "accept", "Accept", show=False),
-        Binding("down", "app.focus_next", "Next", show=False),
-        Binding("up", "app.focus_previous", "Previous", show=False),
+        Binding("enter", "accept", "Accept", show=False, id="pane_settings.enter"),
+        Binding("down", "app.focus_next", "Next", show=False, id="pane_settings.next"),
+        Binding("up", "app.focus_previous", "Previous", show=False, id="pane_settings.previous"),
     ]
 
     def __init__(self, settings: ChatSettings, model_name: str) -> None:

@@ -7,7 +7,7 @@ The one rule: what cannot be saved is said beside its field, and what was typed 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,6 +33,7 @@ from tui_chat.config import (
     variable_of,
 )
 from tui_chat.key_bindings import places_of, remappable
+from tui_chat.key_sets import KEY_SETS, keys_in_force
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.setting_row import SettingRow
@@ -107,10 +108,12 @@ class SettingsScreen(Screen[None]):
         return sections
 
     def _keys_of_the_app(self) -> list[Setting]:
-        keys = self.loaded.config.keys
+        config = self.loaded.config
+        keys = keys_in_force(config.ui.key_set, config.keys)
         screens: list[Screen[Any]] = [*self.app.screen_stack, self]
         here = remappable(place for screen in dict.fromkeys(screens) for place in places_of(screen, keys))
-        elsewhere = sorted(keys.keys() - {setting.name for setting in here})
+        elsewhere = sorted(config.keys.keys() - {setting.name for setting in here})
+        here = [replace(one, default=KEY_SETS[config.ui.key_set].get(one.name, one.default)) for one in here]
         return here + [Setting("keys", id, "text", "", "A key of another screen.") for id in elsewhere]
 
     @on(Input.Changed, "#settings-search")
@@ -147,11 +150,22 @@ class SettingsScreen(Screen[None]):
             return
         self._take(self.loaded.reloaded(), key)
         self._warn_of_clashes(row.setting)
+        if key == "ui.key_set":
+            self._show_keys_of_set()
         row.show(value_of(self.loaded.config, key), f"saved ✓ {self._note(row.setting)}")
+
+    def _show_keys_of_set(self) -> None:
+        """Another set of keys was chosen: what each key of the form is by default has changed."""
+        now = {setting.name: setting for setting in self._keys_of_the_app()}
+        for row in self.query(SettingRow):
+            if row.setting.section == "keys" and row.setting.name in now:
+                row.setting = now[row.setting.name]
+                row.show(value_of(self.loaded.config, row.setting.key), self._note(row.setting))
 
     def _warn_of_clashes(self, setting: Setting) -> None:
         if setting.section == "keys" and setting.name in self.loaded.config.keys:
-            for warning in key_checks.clashes(setting.name, self.loaded.config.keys):
+            config = self.loaded.config
+            for warning in key_checks.clashes(setting.name, keys_in_force(config.ui.key_set, config.keys)):
                 self.notify(f"Saved, but {warning}", severity="warning", markup=False)
 
     def _take(self, loaded: LoadedConfig, key: str) -> None:
