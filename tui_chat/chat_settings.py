@@ -15,6 +15,8 @@ class ChatSettings(Record):
     model: str = "builtin"  # reference
     generation: GenerationSettings = GenerationSettings()
     system_prompt: str = ""
+    persona: str = ""  # the name of the one that was chosen, if any
+    greeting: str = ""  # what it says first in a new chat
 
     @property
     def summary(self) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from textual import events
-from textual.widgets import Input, Static
 
 from engine import model_library
 from engine.model_card import ModelCard
@@ -99,28 +97,6 @@ async def test_closing_the_last_pane_empties_it() -> None:
         assert app.chat.pane.session.messages == []
 
 
-async def test_settings_of_a_pane_are_checked_as_they_are_typed_and_used() -> None:
-    engines = FakeEngines()
-    app = fake_app(engines)
-    async with app.run_test(size=(120, 50)) as pilot:
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: app.screen is not app.chat)
-        temperature = app.screen.query_one("#temperature", Input)
-        temperature.value = "99"
-        await pilot.pause()
-        assert "from 0 to 5" in str(app.screen.query_one("#temperature-note", Static).visual)
-        await pilot.press("ctrl+s")
-        assert app.screen is not app.chat
-        temperature.value = "0"
-        app.screen.query_one("#seed", Input).value = "7"
-        await pilot.press("ctrl+s")
-        await until(pilot, lambda: app.screen is app.chat)
-        assert app.chat.pane.settings.summary == "greedy"
-        await send(pilot, "hi")
-        await until(pilot, lambda: settled(app.chat.pane, 2))
-        assert (engines["builtin"].settings[0].temperature, engines["builtin"].settings[0].seed) == (0.0, 7)
-
-
 async def test_a_conversation_goes_on_with_its_model_and_settings() -> None:
     engines, conversations = FakeEngines(), Conversations.in_memory()
     app = fake_app(engines, conversations)
@@ -160,17 +136,3 @@ async def test_a_model_is_chosen_from_the_list_or_typed(monkeypatch: pytest.Monk
         assert app.chat.pane.settings.model == "hf:me/mine"
     assert model_library.BUILTIN == "builtin"
     assert FakeEngine().model is None
-
-
-async def test_ctrl_s_in_the_settings_of_a_pane_waits_for_the_letters_typed_before_it() -> None:
-    app = fake_app()
-    async with app.run_test(size=(120, 50)) as pilot:
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: app.screen is not app.chat)
-        seed = app.screen.query_one("#seed", Input)
-        seed.focus()
-        await pilot.pause()
-        for key in [*"123", "ctrl+s"]:
-            app._driver.process_message(events.Key(key, key if len(key) == 1 else None))  # type: ignore[union-attr]
-        await until(pilot, lambda: app.screen is app.chat)
-        assert app.chat.pane.settings.generation.seed == 123

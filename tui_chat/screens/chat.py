@@ -312,9 +312,8 @@ class ChatScreen(Screen[None]):
         if await pane_dialogs.choose_model(self.pane):
             self.show_what_is_open()
 
-    @work
     async def action_pane_settings(self) -> None:
-        await pane_dialogs.change_settings(self.pane)
+        await pane_dialogs.toggle_settings(self)
 
     @work
     async def action_step_checkpoints(self) -> None:

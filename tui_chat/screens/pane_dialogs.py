@@ -8,11 +8,17 @@ The one rule: a dialog that is cancelled changes nothing.
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine
+from tui_chat.key_bindings import key_in_words
 from tui_chat.widgets.chat_pane import ChatPane
+from tui_chat.widgets.message_view import MessageView
+
+if TYPE_CHECKING:
+    from tui_chat.screens.chat import ChatScreen
 
 # The dialogs are imported where they are opened: the first paint does not need them.
 
@@ -27,13 +33,16 @@ async def choose_model(pane: ChatPane) -> bool:
     return bool(reference)
 
 
-async def change_settings(pane: ChatPane) -> None:
-    """Ask how the pane is to answer."""
-    from tui_chat.screens.pane_settings import PaneSettings
+async def toggle_settings(screen: ChatScreen) -> None:
+    """Show how the focused pane answers, beside it; or go there; or, from there, put it away."""
+    from tui_chat.widgets.settings_drawer import SettingsDrawer
 
-    settings = await pane.app.push_screen_wait(PaneSettings(pane.settings, pane.model_name))
-    if settings is not None:
-        await pane.change_settings(settings)
+    for drawer in screen.query(SettingsDrawer):
+        await drawer.action_close() if drawer.has_focus_within else drawer.focus_first()
+        return
+    drawer = SettingsDrawer(lambda: screen.pane, lambda: screen.default_settings, screen.focus_prompt)
+    await screen.query_one("#chat").mount(drawer)
+    drawer.focus_first()
 
 
 async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
@@ -62,8 +71,9 @@ async def look_at_tokens(pane: ChatPane, reply: StoredMessage) -> None:
         fork = await pane.app.push_screen_wait(TokenMicroscope(await pane.look_at(reply)))
         if fork is not None:
             await pane.fork(fork)
+            before = key_in_words(pane, "message.before", MessageView)
             words = (
-                f"The reply goes on from {fork.word} in a new chat. The one before is in the list, as it was."
+                f"The reply goes on from {fork.word}, beside the one before: focus it, {before} leads back."
             )
             pane.notify(words, markup=False)
     except UserError as error:
