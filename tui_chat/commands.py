@@ -60,6 +60,7 @@ def _app_commands(app: TuiChatApp) -> list[Command]:
 
 def _chat_commands(chat: ChatScreen) -> list[Command]:
     row = chat.query_one(PaneRow)
+    wish = chat.pane.prompt.action_wish
     return [
         ("New chat", "Begin an empty conversation", chat.action_new_chat),
         ("Choose model", "Talk to another model here", chat.action_choose_model),
@@ -86,6 +87,11 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
             "Token microscope: probabilities, alternatives, forks",
             chat.action_look,
         ),
+        ("Attach a file", "Send a text file with the next message", partial(wish, "attach")),
+        ("Prompt template", "A prompt with blanks to fill in", partial(wish, "template")),
+        ("Search what you sent", "Find an earlier message and put it into the box", partial(wish, "history")),
+        ("Write in your editor", "$VISUAL or $EDITOR, and back", partial(wish, "edit")),
+        ("Slash commands", "What a message that begins with / does", partial(wish, "help")),
         ("Regenerate reply", "Another reply to the last message", chat.pane.action_regenerate),
         ("Stop reply", "Stop the reply and keep its text", chat.action_stop),
         ("Copy reply", "Send the last reply to the clipboard", chat.action_copy_reply),

@@ -27,6 +27,7 @@ from tui_chat.text import one_line
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
 from tui_chat.widgets.pane_title import PaneTitle, progress_bar
+from tui_chat.widgets.prompt_box import PromptBox
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.transcript import Transcript
 from tui_chat.workspace import PaneState
@@ -60,7 +61,8 @@ class ChatPane(Vertical):
     ) -> None:
         super().__init__()
         self.session = ChatSession(conversations, settings)
-        self.prompt = PromptInput(enter_sends)
+        self.box = PromptBox(self, enter_sends)
+        self.prompt = self.box.prompt
         self.transcript = Transcript(show_statistics)
         self.place = ""  # "2/3" when there are several panes
         self.linked = False  # what is typed here goes to all panes: whoever holds them sends it
@@ -75,7 +77,7 @@ class ChatPane(Vertical):
     def compose(self) -> ComposeResult:
         yield self._title
         yield self.transcript
-        yield self.prompt
+        yield self.box
 
     async def on_mount(self) -> None:
         await self.transcript.show(self.session.messages)

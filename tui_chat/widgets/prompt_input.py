@@ -1,10 +1,14 @@
-"""The box a message is typed into."""
+"""The box a message is typed into.
+
+Around it stand others who know what may be said here (`prompt_box`): while one of them wants some keys, such as
+an open list the arrows, it names them in `taken_keys` and hears of them as `Offered`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,10 +17,15 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tui_chat.attachments import without_attachments
 from tui_chat.text import visible
 
 _LONGEST_SETTLING_SECONDS = 0.5
 _TALLEST = 8  # lines it grows to before it scrolls
+
+
+def _wish(key: str, what: str, description: str) -> Binding:
+    return Binding(key, f"wish('{what}')", description, id=f"prompt.{what}", show=False)
 
 
 class PromptInput(TextArea):
@@ -37,6 +46,19 @@ class PromptInput(TextArea):
         Binding("pageup", "scroll_chat(-1)", "Scroll the chat up", id="prompt.scroll_up", show=False),
         Binding("pagedown", "scroll_chat(1)", "Scroll the chat down", id="prompt.scroll_down", show=False),
         Binding("ctrl+end", "scroll_chat(0)", "Newest message", id="prompt.scroll_end", show=False),
+        Binding("tab", "offer('tab')", "Complete", id="prompt.complete"),
+        Binding("escape", "offer('escape')", "Close list", id="prompt.close_list"),
+        Binding(
+            "backspace",
+            "backspace",
+            "Delete to the left; at first the attached file",
+            id="prompt.delete",
+            show=False,
+        ),
+        _wish("alt+r", "history", "Search what you sent"),
+        _wish("alt+v", "edit", "Write in your editor"),
+        _wish("alt+f", "attach", "Attach a text file"),
+        _wish("alt+t", "template", "Prompt template"),
     ]
 
     @dataclass
@@ -45,6 +67,25 @@ class PromptInput(TextArea):
 
         prompt: PromptInput
         text: str
+
+    @dataclass
+    class Accepted(Message):
+        """`text` is safe and out of the box."""
+
+        prompt: PromptInput
+        text: str
+
+    @dataclass
+    class Offered(Message):
+        """A key that somebody around the prompt had asked for."""
+
+        key: str
+
+    @dataclass
+    class Wished(Message):
+        """The user wants something done with the text: "history", "edit", "attach" or "template"."""
+
+        what: str
 
     @dataclass
     class ScrollChat(Message):
@@ -56,21 +97,36 @@ class PromptInput(TextArea):
         super().__init__(soft_wrap=True, show_line_numbers=False, highlight_cursor_line=False, compact=True)
         self.enter_sends = enter_sends
         self.sent: list[str] = []  # oldest first
+        self.taken_keys: Set[str] = frozenset()  # by who stands around: they go there as `Offered`
+        self.sends_nothing = False  # whether there is something to send beside the text
         self._place: int | None = None  # in the history; None = at the draft
         self._draft = ""
+        self._typed: dict[str, str] = {}  # what was typed, by what it is sent as, where that is not the same
 
     def remember(self, history: Sequence[str]) -> None:
         """Earlier messages for the Up key, oldest first."""
-        self.sent = list(history)
+        self.sent = [without_attachments(text) for text in history]
 
     def accept(self, text: str) -> None:
         """`text` was sent: remember it and take it out of the box; what was typed after it stays."""
-        if self.sent[-1:] != [text]:
-            self.sent.append(text)
+        typed = self._typed.pop(text, text)
+        if typed and self.sent[-1:] != [typed]:
+            self.sent.append(typed)
         self._place = None
-        before, sent, after = self.text.partition(text)
+        before, sent, after = self.text.partition(typed) if typed else ("", "", "")
         if sent:  # else it was changed while it was being saved, and is the next message
             self.put(before.lstrip("\n") + after.lstrip("\n"))
+        self.post_message(self.Accepted(self, text))
+
+    def is_sent_as(self, typed: str, text: str) -> None:
+        """What was typed goes out as another text: with files, or without its first slash."""
+        self._typed = {text: typed}
+
+    def take_keys(self, *keys: str) -> None:
+        """From now on these keys, and no others, go to who stands around."""
+        if self.taken_keys != set(keys):
+            self.taken_keys = set(keys)
+            self.refresh_bindings()
 
     def put(self, text: str) -> None:
         """Replace what is in the box, with the cursor at the end."""
@@ -113,12 +169,14 @@ class PromptInput(TextArea):
         self.insert("\n")
 
     def _send(self) -> None:
-        if self.text.strip():
+        if self.sends_nothing or self.text.strip():
             self.post_message(self.Submitted(self, self.text.strip("\n")))
 
     def action_earlier(self) -> None:
         """Up: to the line above, or at the first line to the message before."""
-        if not self.cursor_at_first_line:
+        if "up" in self.taken_keys:
+            self.action_offer("up")
+        elif not self.cursor_at_first_line:
             self.action_cursor_up()
         elif self._place is None and self.sent:
             self._draft = self.text
@@ -128,7 +186,9 @@ class PromptInput(TextArea):
 
     def action_later(self) -> None:
         """Down: to the line below, or at the last line back towards what was being typed."""
-        if not self.cursor_at_last_line or self._place is None:
+        if "down" in self.taken_keys:
+            self.action_offer("down")
+        elif not self.cursor_at_last_line or self._place is None:
             self.action_cursor_down()
         elif self._place + 1 < len(self.sent):
             self._show(self._place + 1)
@@ -139,6 +199,35 @@ class PromptInput(TextArea):
     def _show(self, place: int) -> None:
         self._place = place
         self.put(visible(self.sent[place]))
+
+    def action_backspace(self) -> None:
+        """Delete a character; where there is none, whatever else is about to be sent."""
+        if "backspace" in self.taken_keys and not self.text:
+            self.action_offer("backspace")
+        else:
+            self.action_delete_left()
+
+    def action_offer(self, key: str) -> None:
+        self.post_message(self.Offered(key))
+
+    def action_wish(self, what: str) -> None:
+        """Once the letters typed before the key are in the box."""
+        self.call_later(self.post_message, self.Wished(what))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action != "offer":
+            return True
+        return parameters[0] in self.taken_keys or (parameters[0] == "tab" and self.begins_a_command)
+
+    @property
+    def begins_a_command(self) -> bool:
+        """Whether it may be a command; then a Tab belongs to it, also when no list is open yet."""
+        return self.document.line_count == 1 and self.document.get_line(0).startswith("/")
+
+    @property
+    def is_in_history(self) -> bool:
+        """Whether it shows an earlier message that was not changed: the arrows then go on to others."""
+        return self._place is not None and self.text == visible(self.sent[self._place])
 
     def action_scroll_chat(self, pages: int) -> None:
         self.post_message(self.ScrollChat(pages))

@@ -1,0 +1,294 @@
+"""What the slash commands do in a pane of the app, and what their arguments are completed to.
+
+    pane_commands().named("seed").run(pane, "7")
+
+A new command is a row in `slash_commands.KNOWN` and one in `_COMMANDS`. Where a key does the same, both take the
+same action. The one rule: a command that cannot be done raises a `UserError`, and has changed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from textual.widgets import Input
+
+from engine.errors import UserError
+from engine.generation import GenerationSettings
+from engine.model_library import absolute_reference, list_models
+from engine.records import explanation_of
+from tui_chat.attachments import paths_like, without_attachments
+from tui_chat.config import parse_value
+from tui_chat.prompt_templates import PromptTemplate, prompt_templates, template_named
+from tui_chat.screens.choose_one import Choice, ChooseOne
+from tui_chat.slash_commands import SlashCommand, SlashCommands, Suggestion, described, ranked
+from tui_chat.text import one_line
+
+if TYPE_CHECKING:
+    from tui_chat.app import TuiChatApp
+    from tui_chat.widgets.chat_pane import ChatPane
+
+Run = Callable[["ChatPane", str], Awaitable[None] | None]
+
+_GENERATION = {  # command: setting
+    "temperature": "temperature",
+    "top-k": "top_k",
+    "top-p": "top_p",
+    "repetition-penalty": "repetition_penalty",
+    "max-tokens": "max_new_tokens",
+    "seed": "seed",
+}
+_MOST_HISTORY = 5000
+
+
+@cache
+def pane_commands() -> SlashCommands[ChatPane]:
+    """The commands of every pane."""
+    return SlashCommands(_COMMANDS)
+
+
+def _app(pane: ChatPane) -> TuiChatApp:
+    app: Any = pane.app
+    return app
+
+
+def _action(action: str) -> Run:
+    """Does what a key does: "screen.new_chat", "app.quit", or an action of the pane."""
+
+    async def run(pane: ChatPane, argument: str) -> None:
+        await pane.run_action(action)
+
+    return run
+
+
+# ---- models and how they answer
+
+
+async def _model(pane: ChatPane, argument: str) -> None:
+    if not argument:
+        await pane.run_action("screen.choose_model")
+        return
+    known = [entry.value for entry in await asyncio.to_thread(_models, pane, "")]
+    is_elsewhere = argument.startswith(("hf:", "api:", "run:", "/", "~", "."))
+    if argument not in known and not is_elsewhere:
+        raise UserError(f"There is no model '{one_line(argument, 40)}'. {_meant(argument, known)}")
+    model = absolute_reference(argument)
+    await pane.change_settings(pane.settings.with_changes("/model", model=model))
+    pane.post_message(pane.ConversationChanged(pane))
+
+
+def _meant(typed: str, known: Iterable[str], otherwise: str = "/model alone lists them.") -> str:
+    close = difflib.get_close_matches(typed, list(known), n=1, cutoff=0.4)
+    return f"Did you mean '{close[0]}'?" if close else otherwise
+
+
+def _models(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    here = [Suggestion(entry.reference, one_line(entry.card.name, 40)) for entry in list_models()]
+    providers = _app(pane).loaded.config.providers
+    behind = [
+        Suggestion(f"api:{name}/{model}", "behind a server")
+        for name, provider in providers.items()
+        for model in provider.models
+    ]
+    return ranked(argument, [*here, *behind])
+
+
+async def _system(pane: ChatPane, argument: str) -> None:
+    now = pane.settings.system_prompt.strip()
+    if not argument:
+        pane.prompt.put(f"/system {now}")
+        if not now:
+            pane.notify("There is no system prompt yet. Write what the model is to be told first.")
+        return
+    text = "" if argument.lower() == "none" else argument
+    await pane.change_settings(pane.settings.with_changes("/system", system_prompt=text))
+    words = f"Told first from now on: {one_line(text, 60)}" if text else "The model is told nothing first."
+    pane.notify(words, markup=False)
+
+
+def _generation(command: str, setting: str) -> SlashCommand[ChatPane]:
+    """A command for one of the settings that decide a reply."""
+
+    async def run(pane: ChatPane, argument: str) -> None:
+        generation = pane.settings.generation
+        if not argument:
+            now = getattr(generation, setting)
+            shown = "none" if now is None else f"{now:g}"
+            pane.notify(f"{command} is {shown}. {explanation_of(GenerationSettings, setting)}", markup=False)
+            return
+        try:
+            value = parse_value(f"generation.{setting}", argument)
+        except UserError as error:
+            raise UserError(str(error).replace(f"generation.{setting}", f"/{command}")) from None
+        changed = generation.with_changes(f"/{command}", **{setting: value})
+        await pane.change_settings(pane.settings.with_changes(f"/{command}", generation=changed))
+        shown = "none" if value is None else f"{value:g}"
+        pane.notify(f"{command} is {shown} now.", markup=False)
+
+    return described(command, run)
+
+
+# ---- the conversation
+
+
+async def _rename(pane: ChatPane, argument: str) -> None:
+    conversation = pane.session.conversation
+    if conversation is None:
+        raise UserError("This chat is still empty. It can be renamed after the first message.")
+    if not argument:
+        _app(pane).chat.change_chat("rename")
+        return
+    title = one_line(argument, 120)
+    await asyncio.to_thread(_app(pane).conversations.rename, conversation.id, title)
+    if pane.session.conversation is not None and pane.session.conversation.id == conversation.id:
+        pane.session.conversation = replace(pane.session.conversation, title=title)
+    pane.post_message(pane.ConversationChanged(pane))
+
+
+async def _stop(pane: ChatPane, argument: str) -> None:
+    await pane.run_action("stop")
+    await pane.run_action("screen.stop")  # of linked panes, all
+
+
+async def _copy(pane: ChatPane, argument: str) -> None:
+    if argument not in ("", "code"):
+        raise UserError("Copy what? /copy sends the last reply to the clipboard, /copy code its last code.")
+    await pane.transcript.copy_last_reply(code_only=argument == "code")
+
+
+async def _find(pane: ChatPane, argument: str) -> None:
+    await pane.run_action("screen.search")
+    if argument:
+        pane.screen.query_one("#search", Input).value = argument
+
+
+def _poem(pane: ChatPane, argument: str) -> None:
+    pane.tell("poem", argument)
+
+
+def _joke(pane: ChatPane, argument: str) -> None:
+    pane.tell("joke")
+
+
+# ---- what goes into the prompt
+
+
+def _attach(pane: ChatPane, argument: str) -> Awaitable[None]:
+    return pane.box.attach(argument)
+
+
+def _paths(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    rows = paths_like(argument)
+    return [Suggestion(path, "folder" if is_folder else "", goes_on=is_folder) for path, is_folder in rows]
+
+
+def _detach(pane: ChatPane, argument: str) -> None:
+    files = pane.box.attached.files
+    if not files:
+        raise UserError("No file is attached. /attach PATH attaches one.")
+    gone = [file for file in files if argument in ("", file.name)]
+    if not gone:
+        names = ", ".join(one_line(file.name, 30) for file in files)
+        raise UserError(f"No such file is attached. Attached: {names}.")
+    pane.box.attached.take_away(gone)
+
+
+def _attached(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    return ranked(argument, [Suggestion(file.name) for file in pane.box.attached.files])
+
+
+async def _template(pane: ChatPane, argument: str) -> None:
+    templates, problems = await asyncio.to_thread(prompt_templates)
+    for problem in problems:
+        pane.notify(problem, title="Prompt templates", severity="warning", timeout=10, markup=False)
+    if argument:
+        pane.box.use_template(template_named(argument, templates))
+    elif chosen := await _chosen_template(pane, templates):
+        pane.box.use_template(template_named(chosen, templates))
+
+
+async def _chosen_template(pane: ChatPane, templates: Sequence[PromptTemplate]) -> str | None:
+    from engine.paths import prompts_path
+
+    choices = [Choice(template.name, template.what) for template in templates]
+    title = f"Prompt templates. Your own: {prompts_path()}"
+    return await pane.app.push_screen_wait(ChooseOne(title, choices))
+
+
+def _templates(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    found, _ = prompt_templates()
+    return ranked(argument, [Suggestion(template.name, template.what) for template in found])
+
+
+async def _history(pane: ChatPane, argument: str) -> None:
+    saved = await asyncio.to_thread(_app(pane).conversations.prompts, _MOST_HISTORY)
+    sent = [without_attachments(text) for text in saved] + pane.prompt.sent
+    newest_first = list(dict.fromkeys(reversed(sent)))
+    nothing = "You have sent nothing yet."
+    screen = ChooseOne(
+        "What you sent, the newest first", [Choice(text) for text in newest_first], "", nothing
+    )
+    chosen = await pane.app.push_screen_wait(screen)
+    if chosen is not None:
+        pane.prompt.put(chosen)
+
+
+def _edit(pane: ChatPane, argument: str) -> None:
+    pane.box.edit()
+
+
+# ---- the app
+
+
+async def _help(pane: ChatPane, argument: str) -> None:
+    choices = [Choice(one.usage, one.what) for one in pane_commands()]
+    title = "Commands. A second slash, as in //text, sends one"
+    chosen = await pane.app.push_screen_wait(ChooseOne(title, choices))
+    if chosen is not None:
+        pane.prompt.put(chosen.partition(" ")[0])
+
+
+def _theme(pane: ChatPane, argument: str) -> None:
+    app = _app(pane)
+    if not argument:
+        app.action_change_theme()
+    elif argument in app.available_themes:
+        app.theme = argument
+    else:
+        hint = _meant(argument, app.available_themes, "/theme alone lists them.")
+        raise UserError(f"There is no theme '{one_line(argument, 40)}'. {hint}")
+
+
+def _themes(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    return ranked(argument, [Suggestion(name) for name in _app(pane).available_themes])
+
+
+_COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
+    described("help", _help),
+    described("new", _action("screen.new_chat"), aliases=("clear",)),
+    described("model", _model, _models),
+    described("system", _system),
+    described("joke", _joke),
+    described("poem", _poem),
+    *(_generation(command, setting) for command, setting in _GENERATION.items()),
+    described("settings", _action("screen.pane_settings")),
+    described("retry", _action("regenerate"), aliases=("regenerate",)),
+    described("stop", _stop),
+    described("copy", _copy, lambda pane, typed: ranked(typed, [Suggestion("code")])),
+    described("tokens", _action("screen.look")),
+    described("attach", _attach, _paths),
+    described("detach", _detach, _attached),
+    described("template", _template, _templates),
+    described("history", _history),
+    described("edit", _edit),
+    described("rename", _rename),
+    described("find", _find),
+    described("pane", _action("screen.new_pane")),
+    described("theme", _theme, _themes),
+    described("training", _action("app.switch_modes")),
+    described("quit", _action("app.quit"), aliases=("exit",)),
+)
