@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import Monochrome
 from textual.screen import Screen
 
 from engine.errors import UserError
@@ -27,6 +30,7 @@ from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
 from tui_chat.key_sets import keys_in_force
 from tui_chat.screens.chat import ChatScreen
+from tui_chat.terminal_looks import AsciiOnly, NoColours, has_utf8, is_ascii
 from tui_chat.text import visible
 from tui_chat.workspace import WorkspaceFile
 
@@ -48,7 +52,7 @@ class TuiChatApp(App[None]):
     """Chat with GPTs, train them, and talk to them while they learn."""
 
     TITLE = "tui-chat"
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "no_colours.tcss"]  # noqa: RUF012 - typed by its base
     DEFAULT_MODE = "chat"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - typed by its base
     COMMANDS = App.COMMANDS | {_poem_provider}
@@ -83,6 +87,7 @@ class TuiChatApp(App[None]):
         self.add_mode("chat", lambda: self.chat)
         self.add_mode("training", self._training_screen)
         self.theme = loaded.config.ui.theme
+        self._suit_the_terminal(loaded.config.ui.characters)
         self._use_keys()
 
     @property
@@ -94,6 +99,15 @@ class TuiChatApp(App[None]):
         self.set_keymap(dict(self.remapped_keys))
         # Textual's footer asks for the palette by its key.
         self.COMMAND_PALETTE_BINDING = self.remapped_keys.get("app.palette", "ctrl+p").partition(",")[0]  # type: ignore[misc]
+
+    def _suit_the_terminal(self, characters: str) -> None:
+        """Draw with what it has; Textual makes greys of NO_COLOR, and box drawing where there is none."""
+        if self.no_color:
+            page = lambda: Color.parse(self.current_theme.background or "#121212")  # noqa: E731
+            self._filters = [NoColours(page) if isinstance(one, Monochrome) else one for one in self._filters]
+        if is_ascii(characters, os.environ):
+            self._filters.append(AsciiOnly(letters_too=not has_utf8(os.environ)))
+            self.add_class("-ascii")
 
     def on_mount(self) -> None:
         self._leave_when_told_to()

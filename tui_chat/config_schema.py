@@ -24,6 +24,7 @@ from tui_chat import provider_settings, toml_text
 
 KEY_PATTERN = re.compile(r"[a-z0-9_]+(\+[a-z0-9_]+)*")
 KeySet = Literal["standard", "vim"]
+Characters = Literal["auto", "unicode", "ascii"]
 Theme = Literal[
     "textual-dark",
     "textual-light",
@@ -79,6 +80,12 @@ class UiSection(Record):
     """What the screen looks like."""
 
     theme: Annotated[Theme, word("Colours; the ansi themes use your terminal's own.")] = "textual-dark"
+    characters: Annotated[
+        Characters,
+        word(
+            "ascii draws without boxes and dots, auto where the locale has no UTF-8; from the next start on."
+        ),
+    ] = "auto"
     key_set: Annotated[
         KeySet, word("vim adds j k g G, / and Ctrl+D/U, i and Escape; keys of your own go before it.")
     ] = "standard"

@@ -131,7 +131,7 @@ def terminal(environment: Mapping[str, str]) -> dict[str, Any]:
     size = shutil.get_terminal_size()
     colours = "true colour" if environment.get("COLORTERM") in ("truecolor", "24bit") else "256 or fewer"
     if environment.get("NO_COLOR"):
-        colours = "greys (NO_COLOR is set)"
+        colours = "none (NO_COLOR is set)"
     facts = {
         "type": environment.get("TERM", ""),
         "colours": colours,
