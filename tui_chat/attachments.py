@@ -109,6 +109,13 @@ def _text_of(data: bytes, shown: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def pasted(text: str, names: Sequence[str]) -> Attachment:
+    """A text that was pasted, as a file with a name of its own."""
+    numbered = ("pasted.txt", *(f"pasted-{number}.txt" for number in range(2, len(names) + 3)))
+    name = next(name for name in numbered if name not in names)
+    return Attachment(name, text, len(text.encode("utf-8", "replace")))
+
+
 def message_with(text: str, attachments: Sequence[Attachment]) -> str:
     """The message that is sent: the files, then what was typed."""
     return "\n\n".join([*(_block(file) for file in attachments), *([text] if text else [])])

@@ -182,8 +182,7 @@ def _attach(pane: ChatPane, argument: str) -> Awaitable[None]:
 
 
 def _paths(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
-    rows = paths_like(argument)
-    return [Suggestion(path, "folder" if is_folder else "", goes_on=is_folder) for path, is_folder in rows]
+    return [Suggestion(path, "folder" if is_folder else "") for path, is_folder in paths_like(argument)]
 
 
 def _detach(pane: ChatPane, argument: str) -> None:

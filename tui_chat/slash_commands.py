@@ -65,12 +65,6 @@ class Suggestion:
 
     value: str  # the argument, or for names the name
     what: str = ""
-    goes_on: bool = False  # a folder: more is to come
-
-    @property
-    def shown(self) -> str:
-        """The value as a row begins with it."""
-        return self.value
 
 
 Run = Callable[[Place, str], Awaitable[None] | None]
@@ -195,9 +189,3 @@ def _score(typed: str, word: str) -> int | None:
         return 1
     letters = iter(word)
     return 2 if all(letter in letters for letter in typed) else None
-
-
-def usage_lines(commands: SlashCommands[Place]) -> list[str]:
-    """Every command with what it does, a line each."""
-    width = max(len(one.usage) for one in commands)
-    return [f"{one.usage.ljust(width)}  {one.what}" for one in commands]

@@ -12,6 +12,7 @@ from textual.widgets import OptionList
 
 from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
+from tests.tui_chat.test_key_hints import app_with_keys
 from tui_chat.app import TuiChatApp
 from tui_chat.screens.choose_one import ChooseOne
 from tui_chat.widgets.chat_pane import ChatPane
@@ -118,8 +119,8 @@ async def test_two_slashes_send_one_and_a_path_is_no_command() -> None:
             assert app.chat.pane.prompt.text == ""
 
 
-async def test_commands_change_the_pane_the_chat_and_the_app() -> None:
-    app = fake_app()
+async def test_commands_change_the_pane_the_chat_and_the_app(tmp_path: Path) -> None:
+    app = app_with_keys(tmp_path)  # with a settings file, for the theme
     async with app.run_test() as pilot:
         pane = app.chat.pane
         for typed in ("/system Be brief.", "/max-tokens 9", "/theme nord", "/poem"):
@@ -127,6 +128,7 @@ async def test_commands_change_the_pane_the_chat_and_the_app() -> None:
             await pilot.press("enter")
             await until(pilot, lambda: pane.prompt.text == "")
         await until(pilot, lambda: app.theme == "nord" and len(pane.session.messages) == 1)
+        assert 'theme = "nord"' in (tmp_path / "config.toml").read_text()
         assert pane.settings.system_prompt == "Be brief."
         assert pane.settings.generation.max_new_tokens == 9
         pane.prompt.put("/rename Rhymes")
@@ -280,3 +282,23 @@ async def test_a_key_wished_for_names_a_command() -> None:
     assert wishes
     for wish in wishes:
         assert pane_commands().named(wish.split("'")[1]) is not None
+
+
+async def test_a_line_without_end_goes_out_as_a_file_and_a_long_text_of_lines_into_the_box() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    lines, line = "0123456789 " * 9 + "\n", "x" * 200_000
+    async with app.run_test() as pilot:
+        pane = app.chat.pane
+        app.post_message(events.Paste(lines * 2_000))
+        await until(pilot, lambda: pane.prompt.text == lines * 2_000)
+        app.post_message(events.Paste(line))
+        app.post_message(events.Paste(line + "y"))
+        await until(pilot, lambda: len(pane.box.attached.files) == 2)
+        assert "A line of 200,000 characters is too long for the box" in told(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: settled(pane, 2))
+        sent = engines["builtin"].asked[0][0].content
+        assert f"File `pasted.txt`:\n\n```txt\n{line}\n```" in sent
+        assert f"File `pasted-2.txt`:\n\n```txt\n{line}y\n```" in sent
+        assert sent.endswith(lines * 1_999 + lines.strip("\n"))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,6 +25,7 @@ from tui_chat.text import one_line, plain
 from tui_chat.widgets.dialog_keys import DialogKeys
 
 _MOST_ROWS = 200
+_WIDEST_VALUE = 30  # cells; what stands after longer ones is out of line
 _LONGEST_ROW = 120
 _BEFORE_FOUND = 30  # characters shown before the first word that was found
 
@@ -77,7 +79,8 @@ class ChooseOne(ModalScreen[str | None]):
         ][:_MOST_ROWS]
         rows = self.query_one(OptionList)
         rows.clear_options()
-        rows.add_options([Option(_row(choice, words)) for choice in found])
+        widest = max((cell_len(choice.value) for choice in found if choice.what), default=0)
+        rows.add_options([Option(_row(choice, words, min(widest, _WIDEST_VALUE))) for choice in found])
         self._values = [choice.value for choice in found]
         if found:
             rows.highlighted = 0
@@ -100,12 +103,13 @@ class ChooseOne(ModalScreen[str | None]):
             self.dismiss(self._values[place])
 
 
-def _row(choice: Choice, words: Sequence[str]) -> Content:
+def _row(choice: Choice, words: Sequence[str], width: int) -> Content:
     """The value on a line, from shortly before the first word that was found."""
     lowered = choice.value.lower()
     places = [place for word in words if (place := lowered.find(word)) > _LONGEST_ROW // 2]
     start = max(0, min(places, default=0) - _BEFORE_FOUND)
-    value = plain(("…" if start else "") + one_line(choice.value[start:], _LONGEST_ROW))
+    value = ("…" if start else "") + one_line(choice.value[start:], _LONGEST_ROW)
     lines = choice.value.count("\n") + 1
     what = choice.what or (f"{lines:,} lines" if lines > 1 else "")
-    return Content.assemble(value, plain(f"  {what}" if what else "").stylize("dim"))
+    gap = " " * (max(width - cell_len(value), 0) + 2)
+    return Content.assemble(plain(value), plain(gap + what).stylize("dim"))

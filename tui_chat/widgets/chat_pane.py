@@ -109,7 +109,8 @@ class ChatPane(Vertical):
         continues_text = model is not None and model.chat_format == "completion"
         self.transcript.invite(continues_text, self.prompt.enter_sends)
         who = "all panes" if self.linked else one_line(self.model_name, 30)
-        self.prompt.placeholder = f"A text for {who} to continue" if continues_text else f"Message {who}"
+        invitation = f"A text for {who} to continue" if continues_text else f"Message {who}"
+        self.prompt.placeholder = f"{invitation}; / for commands"
         self.refresh_bindings()
 
     def _status(self) -> str:

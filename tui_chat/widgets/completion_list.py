@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from textual import work
 from textual.content import Content
 from textual.message import Message
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tui_chat.slash_commands import Given, SlashCommands, Suggestion
 
 _MOST_ROWS = 100
+_WIDEST_VALUE = 40  # cells; what stands after longer ones is out of line
 
 
 class CompletionList(OptionList, can_focus=False):
@@ -78,7 +80,8 @@ class CompletionList(OptionList, can_focus=False):
         """Show these rows, the first of them marked or none; no rows close the list."""
         self._rows = rows[:_MOST_ROWS]
         self.clear_options()
-        self.add_options([Option(_row(row)) for row in self._rows])
+        widest = min(max((cell_len(row.value) for row in self._rows), default=0), _WIDEST_VALUE)
+        self.add_options([Option(_row(row, widest)) for row in self._rows])
         self.highlighted = 0 if marked and self._rows else None
         self.display = bool(self._rows)
         self.post_message(self.Listed())
@@ -115,6 +118,9 @@ class CompletionList(OptionList, can_focus=False):
         )
 
 
-def _row(suggestion: Suggestion) -> Content:
-    value = plain(one_line(suggestion.value, 60)).stylize("bold")
-    return Content.assemble(value, plain(f"  {one_line(suggestion.what, 100)}").stylize("dim"))
+def _row(suggestion: Suggestion, width: int) -> Content:
+    value = one_line(suggestion.value, 60)
+    gap = " " * (max(width - cell_len(value), 0) + 2)
+    return Content.assemble(
+        plain(value).stylize("bold"), plain(gap + one_line(suggestion.what, 100)).stylize("dim")
+    )

@@ -189,6 +189,16 @@ class PromptBox(Vertical):
 
         self.attached.attach(await asyncio.to_thread(read_attachment, path))
 
+    @on(PromptInput.TooLong)
+    def attach_pasted(self, event: PromptInput.TooLong) -> None:
+        """What the box cannot hold goes out as a file, whole."""
+        event.stop()
+        from tui_chat.attachments import pasted
+
+        self.attached.attach(pasted(event.text, [file.name for file in self.attached.files]))
+        words = f"A line of {max(map(len, event.text.splitlines())):,} characters is too long for the box."
+        self.notify(f"{words} It goes out as a file; Backspace in the empty box takes it away.", markup=False)
+
     def use_template(self, template: PromptTemplate) -> None:
         """Put a template before what is in the box, and go to its first blank."""
         text = self.prompt.text

@@ -12,6 +12,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -22,6 +23,7 @@ from tui_chat.text import visible
 
 _LONGEST_SETTLING_SECONDS = 0.5
 _TALLEST = 8  # lines it grows to before it scrolls
+_LONGEST_LINE = 150_000  # characters
 
 
 def _wish(key: str, what: str, description: str) -> Binding:
@@ -73,6 +75,12 @@ class PromptInput(TextArea):
         """`text` is safe and out of the box."""
 
         prompt: PromptInput
+        text: str
+
+    @dataclass
+    class TooLong(Message):
+        """A line so long was pasted that the box cannot hold it: every key would take a second."""
+
         text: str
 
     @dataclass
@@ -135,6 +143,13 @@ class PromptInput(TextArea):
 
     def on_mount(self) -> None:
         self._fit()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Wrapping and drawing take as long as the longest line: lines without an end go elsewhere, whole."""
+        if max(map(len, event.text.split("\n"))) > _LONGEST_LINE:
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.TooLong(event.text))
 
     def on_text_area_changed(self) -> None:
         self._fit()
