@@ -113,7 +113,7 @@ def _mask_bytes(config: TrainingConfig, shape: ModelShape, device: str, precisio
 def _validation_bytes(config: TrainingConfig, shape: ModelShape, device: str) -> int:
     """Logits and log-probabilities of as many windows as are validated at once, and a block's inner layer."""
     S, V = shape.context_length, shape.vocab_size
-    tokens = max(1, min(_EVALUATED_AT_ONCE[device], _LOGITS_AT_ONCE // V) // S) * S
+    tokens = max(1, min(_EVALUATED_AT_ONCE[device], _LOGITS_AT_ONCE // max(1, V)) // S) * S
     scores = 2 * shape.num_heads * S if device == "cpu" else 0
     return tokens * _FLOAT * (max(2 * V, 9 * shape.embedding_size + scores) + 2 * shape.embedding_size)
 

@@ -281,7 +281,8 @@ def shape_of(
     config: TrainingConfig, data: CheckedData | None, base: BaseModel | None
 ) -> tuple[ModelShape, int] | None:
     """The shape and the parameters of a run's model; None while the model to start from is not known."""
-    return shape_of_run(config, base, data.characters if data else _GUESSED_CHARACTERS)
+    characters = data.characters if data else 0  # of an empty file, none either
+    return shape_of_run(config, base, characters or _GUESSED_CHARACTERS)
 
 
 def preflight_of(

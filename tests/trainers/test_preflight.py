@@ -76,6 +76,10 @@ def test_the_time_counts_validations_too():
     assert validated.seconds > alone.seconds * 1.2
 
 
+def test_a_vocabulary_that_is_not_known_yet_stops_nothing():
+    assert total(config(), replace(SMALL, vocab_size=0)) > 0
+
+
 def test_another_run_on_the_machine_takes_half_of_the_speed():
     alone = look_ahead(config(), SMALL, DataSize(), ROOMY)
     beside = look_ahead(config(), SMALL, DataSize(), ROOMY._replace(others=("other",)))

@@ -149,6 +149,19 @@ async def test_a_path_that_is_not_there_is_said_and_nothing_starts(
         assert started == []
 
 
+async def test_an_empty_file_is_refused_and_the_form_stays(
+    data: Path, started: list[tuple[TrainingConfig, str]]
+):
+    (data / "empty.txt").touch()
+    async with FormApp().run_test(size=(80, 24)) as pilot:
+        screen = await type_into(pilot, "data-path", "empty.txt")
+        assert "nothing in it" in text_of(screen, "#data-report")
+        assert "nothing in it" in text_of(screen, "#start-problem")
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert started == []
+
+
 async def test_running_text_is_refused_for_a_recipe_that_needs_conversations(
     data: Path, started: list[tuple[TrainingConfig, str]], monkeypatch: pytest.MonkeyPatch
 ):
