@@ -101,6 +101,17 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
         ("Rename chat", "Give this conversation another title", lambda: chat.change_chat("rename")),
         ("Delete chat", "Delete this conversation; can be undone", lambda: chat.change_chat("delete")),
         ("Undo delete", "Bring back the conversation deleted last", lambda: chat.change_chat("undo")),
+        ("Pin chat", "Let it stand first in the list; again: no longer", lambda: chat.change_chat("pin")),
+        ("Tags of this chat", "Found by typing #tag into the search", lambda: chat.change_chat("tag")),
+        ("Back to the last chat", "The one before this; again: back here", chat.action_last_chat),
+        ("Last conversations", "Choose among those that were open last", chat.action_recent_chats),
+        ("Export chat", "As Markdown, JSON, OpenAI or ShareGPT rows", lambda: chat.change_chat("export")),
+        (
+            "Export conversations",
+            "All, or those that the list is narrowed to",
+            lambda: chat.change_chat("export_all"),
+        ),
+        ("Import conversations", "Markdown, JSON, OpenAI, ShareGPT", lambda: chat.change_chat("import")),
     ]
 
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
 from typing import ClassVar
 
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
@@ -27,13 +25,12 @@ from tui_chat.conversations import Conversations
 from tui_chat.engines import Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.screens import pane_dialogs
+from tui_chat.screens.listed_chat import ListedChat
 from tui_chat.screens.workspace_keeper import WorkspaceKeeper
 from tui_chat.text import visible
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
-from tui_chat.widgets.conversation_list import ConversationList
 from tui_chat.widgets.key_hints import KeyHints
-from tui_chat.widgets.list_drawer import ListDrawer
 from tui_chat.widgets.pane_row import PaneRow
 from tui_chat.widgets.pane_tabs import PaneTabs
 from tui_chat.workspace import WorkspaceFile
@@ -49,7 +46,7 @@ def _key(
     return Binding(key, action, what, id=f"chat.{id}", tooltip=tooltip, show=show, priority=priority)
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(ListedChat):
     """Chat with one to four models at once."""
 
     TITLE = "Chat"
@@ -88,13 +85,11 @@ class ChatScreen(Screen[None]):
         begins_anew: bool = False,
     ) -> None:
         """`begins_anew` leaves the conversation of the first pane, for a model that was asked for."""
-        super().__init__()
         self._config = config
-        self._conversations = conversations
+        self._conversations = conversations  # a first pane is made before the list is
         self._engines = engines
-        self._list = ConversationList(conversations)
-        self._row = PaneRow(self._new_pane, self.default_settings)
-        self._drawer = ListDrawer(self._list, config.ui.show_conversations, self.focus_prompt)
+        row = PaneRow(self._new_pane, self.default_settings)
+        super().__init__(conversations, row, config.ui.show_conversations)
         self._tabs = PaneTabs()
         self._shown = range(1)  # the panes on the screen
         self.keeper = WorkspaceKeeper(
@@ -167,15 +162,6 @@ class ChatScreen(Screen[None]):
     # ---- panes
 
     @property
-    def panes(self) -> Sequence[ChatPane]:
-        return self._row.panes
-
-    @property
-    def pane(self) -> ChatPane:
-        """The pane that has the focus, or had it last."""
-        return self._row.pane
-
-    @property
     def default_settings(self) -> ChatSettings:
         """What a new chat starts with."""
         chat, generation = self._config.chat, self._config.generation
@@ -219,63 +205,6 @@ class ChatScreen(Screen[None]):
         self._list.show_open(open_ones, current.id if current else None)
         self._tabs.show([pane.model_name for pane in self.panes], self._row.place, self._shown)
         self.run_worker(self._engines.keep_only({pane.settings.model for pane in self.panes}))
-
-    # ---- the list
-
-    def on_resize(self) -> None:
-        self._drawer.arrange()
-        self.tell_of_list()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        if self._row in event.widget.ancestors:
-            self._drawer.chat_has_focus()
-            self.tell_of_list()
-
-    @on(ConversationList.Listed)
-    def tell_of_list(self) -> None:
-        """A list that is out of sight is spoken of in the header."""
-        self.query_one(AppHeader).tell(self._drawer.word_of_it())
-
-    def action_toggle_list(self) -> None:
-        self._drawer.toggle()
-        self.tell_of_list()
-
-    def action_search(self) -> None:
-        self._drawer.search()
-        self.tell_of_list()
-
-    @on(ConversationList.Opened)
-    async def open_conversation(self, event: ConversationList.Opened) -> None:
-        """Show a conversation in the focused pane, or go to the pane that shows it."""
-        for place, pane in enumerate(self.panes):
-            if pane.session.conversation and pane.session.conversation.id == event.conversation:
-                self._row.focus_pane(place)
-                return
-        try:
-            conversation = await asyncio.to_thread(self._conversations.get, event.conversation)
-            if conversation is not None:
-                await self.pane.open(conversation)
-        except UserError as error:
-            self.notify(str(error), severity="error", markup=False)
-        self.pane.prompt.focus()
-
-    @on(ConversationList.Left)
-    def focus_prompt(self) -> None:
-        self.pane.prompt.focus()
-
-    @on(ConversationList.Deleted)
-    async def leave_deleted_conversation(self, event: ConversationList.Deleted) -> None:
-        for pane in self.panes:
-            if pane.session.conversation and pane.session.conversation.id == event.conversation:
-                await pane.begin_anew()
-
-    def change_chat(self, what: str) -> None:
-        """ "rename" or "delete" the conversation of the focused pane, or "undo" the last delete."""
-        conversation = self.pane.session.conversation
-        if conversation is None and what != "undo":
-            self.notify("This chat is still empty.", markup=False)
-        else:
-            self._list.change(what, conversation.id if conversation else None)
 
     # ---- actions
 

@@ -1,0 +1,143 @@
+"""What can be done to conversations from the list and the palette, with the questions that it takes.
+
+    await changes.make("rename", 7)      also: pin, tag, delete, undo, export, export_all, import
+
+The one rule: whatever was done is said, and what was deleted can be brought back, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from textual.widget import Widget
+
+from tui_chat.conversation_shelf import Shelf, Shelved
+from tui_chat.conversations import Conversations
+from tui_chat.key_bindings import key_in_words
+from tui_chat.text import one_line
+
+# Dialogs, and what reads and writes files, are imported where they are needed: the first paint is not.
+
+
+class ShelfChanges:
+    """Changes the file and tells the user; `host` is where keys and notices belong.
+
+    `let_go` is told of a conversation that is about to be deleted, `listed` says what the list is narrowed to.
+    """
+
+    def __init__(
+        self,
+        host: Widget,
+        conversations: Conversations,
+        let_go: Callable[[int], object],
+        listed: Callable[[], str],
+    ) -> None:
+        self._host = host
+        self._conversations = conversations
+        self._shelf = Shelf(conversations.file)
+        self._let_go = let_go
+        self._listed = listed
+
+    async def make(self, what: str, conversation: int | None) -> None:
+        """Do one of these things.
+
+        Raises:
+            UserError: when it cannot be saved.
+        """
+        if what == "undo":
+            await self._undo_delete()
+        elif what == "import":
+            await self._import()
+        elif what == "export_all":
+            await self._export_listed()
+        elif conversation is not None:
+            talk = await asyncio.to_thread(self._shelf.get, conversation)
+            if talk is not None:
+                await self._on_one[what](self, talk)
+
+    async def _pin(self, talk: Shelved) -> None:
+        await asyncio.to_thread(self._shelf.pin, talk.id, not talk.pinned)
+        done = "is no longer pinned" if talk.pinned else "is pinned: it stands first"
+        self._host.notify(f"“{one_line(talk.title, 40)}” {done}.", timeout=3, markup=False)
+
+    async def _tag(self, talk: Shelved) -> None:
+        from tui_chat.screens.edit_tags import EditTags
+
+        known = await asyncio.to_thread(self._shelf.tags)
+        tags = await self._host.app.push_screen_wait(EditTags(talk.title, talk.tags, known))
+        if tags is not None:
+            await asyncio.to_thread(self._shelf.tag, talk.id, tags)
+
+    async def _rename(self, talk: Shelved) -> None:
+        from tui_chat.screens.ask_text import AskText
+
+        title = await self._host.app.push_screen_wait(AskText("Rename the conversation", talk.title))
+        if title and title.strip():
+            await asyncio.to_thread(self._conversations.rename, talk.id, one_line(title, 120))
+
+    async def _delete(self, talk: Shelved) -> None:
+        self._let_go(talk.id)
+        await asyncio.to_thread(self._conversations.delete, talk.id)
+        undo = key_in_words(self._host, "conversations.undo").lower() or "u"
+        title = one_line(talk.title, 40)
+        self._host.notify(f"Deleted “{title}”. To undo: {undo} in the list, or the palette.", markup=False)
+
+    async def _undo_delete(self) -> None:
+        """Bring back the conversation deleted last, and with the next call the one before it."""
+        last = await asyncio.to_thread(self._shelf.last_deleted)
+        if last is None:
+            self._host.notify("Nothing was deleted in the last week.", markup=False)
+            return
+        await asyncio.to_thread(self._conversations.restore, last)
+        talk = await asyncio.to_thread(self._shelf.get, last)
+        self._host.notify(f"“{one_line(talk.title if talk else '', 40)}” is back.", markup=False)
+
+    async def _export(self, talk: Shelved) -> None:
+        await self._export_these([talk.id], talk.title)
+
+    async def _export_listed(self) -> None:
+        ids = await asyncio.to_thread(self._shelf.ids, self._listed())
+        if ids:
+            await self._export_these(ids, self._listed() or "conversations")
+        else:
+            self._host.notify("There is nothing to export.", markup=False)
+
+    async def _export_these(self, ids: Sequence[int], title: str) -> None:
+        from tui_chat.screens.export_dialog import ExportDialog
+
+        told = await self._host.app.push_screen_wait(
+            ExportDialog(title, len(ids), Path.cwd(), partial(_exported, self._conversations, ids))
+        )
+        if told:
+            self._host.notify(told, timeout=10, markup=False)
+
+    async def _import(self) -> None:
+        from tui_chat.screens.import_dialog import ImportDialog
+
+        told = await self._host.app.push_screen_wait(ImportDialog(partial(_imported, self._conversations)))
+        if told:
+            self._host.notify(told, timeout=10, markup=False)
+
+    _on_one = {"pin": _pin, "tag": _tag, "rename": _rename, "delete": _delete, "export": _export}  # noqa: RUF012
+
+
+def _exported(
+    conversations: Conversations, ids: Sequence[int], format: str, path: Path, replace: bool
+) -> str:
+    """Write these conversations to a file; what was done, in words."""
+    from tui_chat.conversation_export import FORMATS, in_words, save
+    from tui_chat.conversation_transfer import Transfer
+
+    exported = FORMATS[format].write(Transfer(conversations.file).records(ids))
+    return in_words(exported, save(exported, path, replace))
+
+
+def _imported(conversations: Conversations, path: Path) -> str:
+    """Take in what a file holds; what was done, in words."""
+    from tui_chat.conversation_import import read_file
+    from tui_chat.conversation_transfer import Transfer
+
+    return Transfer(conversations.file).take_in(read_file(path)).in_words()
