@@ -59,6 +59,11 @@ class TrainingConfig(Record):
     qkv_bias: Annotated[bool, word("Biases in the query, key and value projections (needs bias).")] = True
     tied_head: Annotated[bool, word("The output layer shares the token embedding's weights.")] = True
 
+    initialization: Annotated[
+        Literal["gpt2", "torch"],
+        word("Random weights: gpt2 (all of a standard deviation of 0.02), or torch's (embeddings of 1)."),
+    ] = "gpt2"
+
     # the tokenizer, when the model starts from random weights
     tokenizer: Annotated[
         str, word("char, bpe (trained on the data), gpt2, or a model whose tokenizer to take.")

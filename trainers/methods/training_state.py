@@ -49,6 +49,7 @@ _ALSO_FREE = ("sample_prompts", "sample_tokens", "device", "threads", "on_bad_st
 _LATER = (
     "test_share",
     "backend",
+    "initialization",
     "packing",
     "prompt_loss",
     "optimizer",

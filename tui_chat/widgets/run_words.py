@@ -165,6 +165,7 @@ _GROUPS = {
             "bias",
             "qkv_bias",
             "tied_head",
+            "initialization",
         ),
         *("tokenizer", "vocab_size"),
     ),
