@@ -49,17 +49,20 @@ class ModelPicker(ModalScreen[str | None]):
         Binding("left", "hide_checkpoints", "All models", id="models.all", priority=True),
     ]
 
-    def __init__(self, current: str) -> None:
+    def __init__(self, current: str, query: str = "", title: str = "Choose a model") -> None:
+        """`query` stands in the box from the beginning."""
         super().__init__()
         self._current = current
+        self._query, self._title = query, title
         self._entries: list[ModelEntry] = []
         self._offers: dict[str, Offer] = {}  # of servers, by provider
         self._references: list[str] = []  # of the options, in order; "" for a row that only tells
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static("Choose a model", classes="dialog-title", markup=False)
+            yield Static(self._title, classes="dialog-title", markup=False)
             yield Input(
+                self._query,
                 placeholder="Filter, or type a folder, run:NAME, hf:OWNER/NAME or api:PROVIDER/MODEL",
                 compact=True,
             )

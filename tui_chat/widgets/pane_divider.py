@@ -20,7 +20,7 @@ class PaneDivider(Widget):
 
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    PaneDivider { width: 1; height: 1fr; border-left: vkey $surface; }
+    PaneDivider { width: 1; height: 1fr; border-left: vkey $foreground 20%; }
     PaneDivider:hover { border-left: vkey $primary; }
     PaneDivider.-dragged { border-left: vkey $accent; }
     """
