@@ -61,7 +61,9 @@ class TrainingConfig(Record):
 
     initialization: Annotated[
         Literal["gpt2", "torch"],
-        word("Random weights: gpt2 (all of a standard deviation of 0.02), or torch's (embeddings of 1)."),
+        word(
+            "Random weights: gpt2 (all of a standard deviation of 0.02), or torch's (of 1 for untied embeddings)."
+        ),
     ] = "gpt2"
 
     # the tokenizer, when the model starts from random weights
