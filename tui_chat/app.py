@@ -24,7 +24,7 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from engine.paths import conversations_path, workspace_path
-from tui_chat import moves
+from tui_chat import moves, themes
 from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
@@ -76,6 +76,7 @@ class TuiChatApp(App[None]):
         """`run_name` opens the app on that run's monitor; the last three are for tests."""
         super().__init__()
         self.loaded = loaded
+        self._is_looking = False  # at themes
         self._run_name = run_name
         self.conversations = conversations or Conversations.at(conversations_path())
         factory = app_engines(lambda: self.loaded.config) if engine_factory is None else engine_factory
@@ -86,7 +87,8 @@ class TuiChatApp(App[None]):
         self.chat = ChatScreen(loaded.config, self.conversations, self.engines, workspace, begins_anew)
         self.add_mode("chat", lambda: self.chat)
         self.add_mode("training", self._training_screen)
-        self.theme = loaded.config.ui.theme
+        self._theme_problem = themes.use_theme(self, loaded.config.ui.theme)
+        self._kept_theme = self.theme
         self._suit_the_terminal(loaded.config.ui.characters)
         self._use_keys()
 
@@ -119,6 +121,7 @@ class TuiChatApp(App[None]):
         for problem in self.loaded.problems:
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()
+        self._learn_own_themes()
         if self.loaded.config.keys:
             self.run_worker(self._tell_of_wrong_keys())
         if self._run_name is not None:
@@ -205,10 +208,35 @@ class TuiChatApp(App[None]):
 
         return commands_of(self, screen)
 
+    def _learn_own_themes(self) -> None:
+        found, problems = themes.own_themes()
+        for theme in found:
+            self.register_theme(theme)
+        for problem in dict.fromkeys(filter(None, [self._theme_problem, *problems])):
+            self.notify(problem, title="Theme", severity="warning", timeout=20)
+
+    def action_change_theme(self) -> None:
+        """Choose colours by looking at them."""
+        self.run_worker(self._choose_theme())
+
+    async def _choose_theme(self) -> None:
+        from tui_chat.screens.theme_picker import ThemePicker  # here: after the first paint
+
+        self._learn_own_themes()
+        self._is_looking = True
+        try:
+            names = [*themes.BUILT_IN, *sorted(self.available_themes.keys() - set(themes.BUILT_IN))]
+            chosen = await self.push_screen_wait(ThemePicker(names, self.theme))
+        finally:
+            self._is_looking = False
+        if chosen is not None:
+            self._keep_theme(self.current_theme)
+
     def _keep_theme(self, theme: Theme) -> None:
-        """Colours chosen in the palette are kept like any other setting."""
-        if theme.name == self.loaded.config.ui.theme:
+        """Colours chosen anywhere are kept like any other setting; those only looked at are not."""
+        if theme.name == self._kept_theme or self._is_looking:
             return
+        self._kept_theme = theme.name
         try:
             save_setting(self.loaded.path, "ui.theme", theme.name)
         except UserError as error:

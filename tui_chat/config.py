@@ -146,6 +146,8 @@ def _checked(text: str, data: dict[str, Any], source: str) -> tuple[dict[str, An
             problem = f"'{section}' is a section: write [{section}] and its settings below it."
         else:
             problem = problem_of(section, name, value)
+        if (section, name) == ("ui", "theme") and isinstance(value, str):
+            problem = ""  # its file may be gone by now, which is no reason to lose all settings
         if problem:
             line = toml_text.line_of(text, place) if len(problems) < 10 else None
             where = f"{source}, line {line}" if line else source

@@ -20,34 +20,11 @@ from engine.generation import GenerationSettings
 from engine.records import Record, between, explanation_of, limits_of, word, words_of
 from engine.remote.provider import ProviderSettings
 from engine.wire import Backend, Device, Precision
-from tui_chat import provider_settings, toml_text
+from tui_chat import provider_settings, themes, toml_text
 
 KEY_PATTERN = re.compile(r"[a-z0-9_]+(\+[a-z0-9_]+)*")
 KeySet = Literal["standard", "vim"]
 Characters = Literal["auto", "unicode", "ascii"]
-Theme = Literal[
-    "textual-dark",
-    "textual-light",
-    "nord",
-    "gruvbox",
-    "catppuccin-mocha",
-    "catppuccin-macchiato",
-    "catppuccin-frappe",
-    "catppuccin-latte",
-    "dracula",
-    "tokyo-night",
-    "monokai",
-    "flexoki",
-    "solarized-dark",
-    "solarized-light",
-    "rose-pine",
-    "rose-pine-moon",
-    "rose-pine-dawn",
-    "atom-one-dark",
-    "atom-one-light",
-    "ansi-dark",
-    "ansi-light",
-]
 
 
 def lines(explanation: str) -> Meta:
@@ -79,7 +56,9 @@ class EngineSection(Record):
 class UiSection(Record):
     """What the screen looks like."""
 
-    theme: Annotated[Theme, word("Colours; the ansi themes use your terminal's own.")] = "textual-dark"
+    theme: Annotated[
+        str, word("Colours; the ansi themes use your terminal's own, files in themes/ are your own.")
+    ] = "textual-dark"
     characters: Annotated[
         Characters,
         word(
@@ -200,7 +179,7 @@ def setting_of(section: str, name: str) -> Setting:
     options = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
     text = "lines" if _has_lines(cls, field) else "text"
     kinds = {bool: "switch", int: "whole number", float: "number", str: text}
-    words = words_of(cls, field)
+    words = themes.theme_names() if f"{section}.{field}" == "ui.theme" else words_of(cls, field)
     return Setting(
         section,
         name,
@@ -317,7 +296,10 @@ def problem_of(section: str, name: str, value: object) -> str:
         return ""
     try:
         SECTIONS[section].from_dict({name: value}, "")
+        is_right = f"{section}.{name}" != "ui.theme" or value in themes.theme_names()
     except UserError:
+        is_right = False
+    if not is_right:
         setting = setting_of(section, name)
         close = difflib.get_close_matches(str(value), setting.words, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""  # first: the words may be many

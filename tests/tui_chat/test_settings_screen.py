@@ -210,13 +210,13 @@ async def test_a_remapped_key_of_another_screen_is_shown_too(path: Path) -> None
 
 
 async def test_a_broken_file_is_told_with_its_line_and_kept_when_set_aside(path: Path) -> None:
-    path.write_text("[ui]\ntheme = 'pink'\n[nonsense]\n")
+    path.write_text("[ui]\nkey_set = 'pink'\n[nonsense]\n")
     async with settings_of(path) as pilot:
         banner = str(pilot.app.screen.query_one("#settings-problem-text", Static).render())
-        assert "config.toml, line 2, [ui]: theme must be one of" in banner
+        assert "config.toml, line 2, [ui]: key_set must be one of" in banner
         await type_into(pilot, "generation.top_k", "5")
         assert "Nothing was saved" in note(pilot, "generation.top_k")
-        assert path.read_text() == "[ui]\ntheme = 'pink'\n[nonsense]\n"
+        assert path.read_text() == "[ui]\nkey_set = 'pink'\n[nonsense]\n"
         await pilot.click("#set-aside")
         await pilot.pause()
         assert not pilot.app.screen.query_one("#settings-problem").display
@@ -224,7 +224,7 @@ async def test_a_broken_file_is_told_with_its_line_and_kept_when_set_aside(path:
         await type_into(pilot, "generation.top_k", "6")
         assert load_config(path, {}).config.generation.top_k == 6
     [kept] = path.parent.glob("*.bad-*")
-    assert kept.read_text() == "[ui]\ntheme = 'pink'\n[nonsense]\n"
+    assert kept.read_text() == "[ui]\nkey_set = 'pink'\n[nonsense]\n"
 
 
 HOSTILE = "x [/] y [@click=app.quit]hi[/] [true, false] \\u001b]52;c;eA==\\u0007 \\u009b2J\\u202e"
