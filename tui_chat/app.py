@@ -201,6 +201,8 @@ class TuiChatApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Paste):  # what is shown in a field is what is sent
             event.text = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        elif isinstance(event, events.Key) and event.key.startswith("alt+"):
+            event.character = None  # most terminals send it with its letter, which a text box would take
         await super().on_event(event)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:

@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -86,17 +87,39 @@ def _write_privately(file: Path, data: bytes) -> None:
 
 async def _run(app: App[Any], command: list[str]) -> int:
     """Give the terminal to a program until it ends; its exit code."""
+    problem: OSError | None = None
+    code = 0
     try:
-        # In a batch nothing is drawn, so the loop may go on and replies with it.
-        with app.suspend(), app.batch_update(), _interrupts_ignored():
-            process = await asyncio.create_subprocess_exec(*command)
+        with app.suspend(), _interrupts_ignored():
+            batch = app.batch_update()
+            batch.__enter__()  # nothing is drawn, so the loop may go on and replies with it
+            had_terminal = _has_terminal()
             try:
-                return await process.wait()
-            finally:
-                if process.returncode is None:  # the app is told to end
-                    process.terminate()
+                code = await _ended(command)
+            except OSError as error:
+                problem = error
+            if had_terminal and not _has_terminal():
+                raise asyncio.CancelledError  # it was closed: the app is about to be told to end
+            # Not where the app is ending: it has no terminal any more, and would wait for it to take what is drawn.
+            batch.__exit__(None, None, None)
     except SuspendNotSupported:
         raise UserError("No other program can be shown here. Your text is as it was.") from None
+    if problem is not None:
+        raise problem
+    return code
+
+
+def _has_terminal() -> bool:
+    return sys.__stdout__ is not None and sys.__stdout__.isatty()
+
+
+async def _ended(command: list[str]) -> int:
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        return await process.wait()
+    finally:
+        if process.returncode is None:  # the app is told to end
+            process.terminate()
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from engine.errors import UserError
 from tests.tui_chat.fake_engine import fake_app, until
+from tui_chat import external_editor
 from tui_chat.app import TuiChatApp
 from tui_chat.external_editor import edited, editor_command, text_of
 
@@ -123,3 +124,22 @@ async def test_where_no_other_program_can_be_shown_the_text_stays(monkeypatch: p
         await pilot.press(*"one", "alt+v")
         await until(pilot, lambda: any("No other program" in n.message for n in app._notifications))
         assert app.chat.pane.prompt.text == "one"
+
+
+async def test_a_terminal_that_is_closed_meanwhile_leaves_the_text_and_an_app_that_can_end(
+    monkeypatch: pytest.MonkeyPatch, temporary_files: Path
+) -> None:
+    editor(monkeypatch, "f.write_text('other')")
+    asked: list[bool] = []
+
+    def has_terminal() -> bool:
+        asked.append(True)
+        return len(asked) == 1
+
+    monkeypatch.setattr(external_editor, "_has_terminal", has_terminal)
+    app = app_that_can_suspend(monkeypatch)
+    async with app.run_test() as pilot:
+        await pilot.press(*"one", "alt+v")
+        await until(pilot, lambda: len(asked) == 2 and not list(temporary_files.iterdir()))
+        assert app.chat.pane.prompt.text == "one"
+        await app.action_quit()

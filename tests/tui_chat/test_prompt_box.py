@@ -302,3 +302,11 @@ async def test_a_line_without_end_goes_out_as_a_file_and_a_long_text_of_lines_in
         assert f"File `pasted.txt`:\n\n```txt\n{line}\n```" in sent
         assert f"File `pasted-2.txt`:\n\n```txt\n{line}y\n```" in sent
         assert sent.endswith(lines * 1_999 + lines.strip("\n"))
+
+
+async def test_alt_keys_do_what_they_do_where_a_terminal_sends_their_letter_too() -> None:
+    app = fake_app()
+    async with app.run_test() as pilot:
+        app._driver.process_message(events.Key("alt+r", "r"))  # type: ignore[union-attr]
+        await until(pilot, lambda: isinstance(app.screen, ChooseOne))
+        assert app.chat.pane.prompt.text == ""
