@@ -1,5 +1,6 @@
 """A conversation as one pane holds it: what was said, what is being said, and how it is saved.
 
+    messages                  the branch on show; all branches are in `tree`
     say("Hello")              the user's turn, saved at once
     begin_reply(), reply()    the model's turn, saved while it grows and however it ends
     told("Knock, knock.")     a turn of the app itself: a joke, a poem
@@ -23,7 +24,9 @@ from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent
 from engine.wire import LoadedModel
+from tui_chat.asked_messages import APP_NAME, GREETING, asked_messages
 from tui_chat.chat_settings import ChatSettings, restored, with_seed
+from tui_chat.conversation_tree import ConversationTree
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
 from tui_chat.reply_tokens import Fork, ReplyTokens, TokenLog
@@ -32,7 +35,6 @@ from tui_chat.token_engine import token_engine
 
 SAVE_EVERY_SECONDS = 1.0
 T = TypeVar("T")
-APP_NAME = "tui-chat"  # who tells jokes and poems
 
 
 async def whole(work: Coroutine[Any, Any, T]) -> T:
@@ -52,11 +54,17 @@ class ChatSession:
         self._conversations = conversations
         self.settings = settings
         self.conversation: Conversation | None = None  # None until something was said
-        self.messages: list[StoredMessage] = []
+        self.tree = ConversationTree()
         self.chunks = 0  # pieces of the reply under way
         self._began = 0.0  # when its first piece came
         self._generation = settings.generation  # of the reply under way
         self._fork: Fork | None = None  # where the reply under way begins, if with another one's tokens
+        self._begun: StoredMessage | None = None  # the reply under way
+
+    @property
+    def messages(self) -> Sequence[StoredMessage]:
+        """The branch on show, oldest first: what the model is asked with."""
+        return self.tree.path
 
     # ---- which conversation
 
@@ -66,15 +74,16 @@ class ChatSession:
         Raises:
             UserError: when it cannot be read.
         """
-        messages = await asyncio.to_thread(self._conversations.messages, conversation.id)
-        # A reply that still counts as being said was cut off when its app ended.
-        self.messages = [replace(m, status="stopped") if m.status == "streaming" else m for m in messages]
+        tree = await asyncio.to_thread(self._conversations.tree, conversation.id)
+        for message in tree:
+            tree.put(_cut_off(message))
+        self.tree = tree
         self.settings = restored(conversation.settings, conversation.model, self.settings)
         self.conversation = conversation
 
     def begin_anew(self) -> None:
         """Leave the conversation; the next message begins another."""
-        self.conversation, self.messages = None, []
+        self.conversation, self.tree = None, ConversationTree()
 
     async def change_settings(self, settings: ChatSettings) -> None:
         """Go on with other settings, also the next time this conversation is opened."""
@@ -84,28 +93,51 @@ class ChatSession:
                 self._conversations.choose, self.conversation.id, settings.model, settings.to_json().decode()
             )
 
-    async def forked(self, fork: Fork) -> Conversation:
-        """A new conversation with all that was said before the reply that is forked; this one stays as it is.
+    # ---- branches
+
+    async def refresh(self) -> None:
+        """Take in what another app has added to the conversation.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
+        if self.conversation is None:
+            return
+        for message in await asyncio.to_thread(self._conversations.messages, self.conversation.id):
+            if message.id not in self.tree or message.status != "streaming":  # else we may know more of it
+                self.tree.put(_cut_off(message))
+
+    async def show(self, message: int) -> None:
+        """Show the branch of a message, also the next time this conversation is opened.
+
+        Raises:
+            UserError: when that cannot be saved; it is shown now all the same.
+        """
+        assert self.conversation is not None
+        self.tree.show(message)
+        await asyncio.to_thread(self._conversations.keep_leaf, self.conversation.id, self.tree.leaf)
+
+    async def copied_until(self, message: int) -> Conversation:
+        """A new conversation with what leads to a message, and with it; this one stays as it is.
 
         Raises:
             UserError: when it cannot be saved.
         """
         assert self.conversation is not None
-        settings = self.settings.with_changes("fork", model=fork.model)
-        title = one_line(f"Fork at {fork.word}: {self.conversation.title}", 60)
-        copy, saved = self._conversations.copy_branch, settings.to_json().decode()
-        before = [message.id for message in self.messages if message.id < fork.message]
-        return await asyncio.to_thread(copy, before[-1], title, fork.model, saved)
+        title = one_line(f"Branch of {self.conversation.title}", 60)
+        copy, settings = self._conversations.copy_branch, self.settings.to_json().decode()
+        return await asyncio.to_thread(copy, message, title, self.settings.model, settings)
 
     # ---- turns
 
-    async def say(self, text: str) -> StoredMessage:
-        """Save the user's turn.
+    async def say(self, text: str, beside: int | None = None) -> StoredMessage:
+        """Save the user's turn: at the end of the branch, or as another wording `beside` an earlier message.
 
         Raises:
             UserError: when it cannot be saved; nothing has changed then.
         """
-        return await self._add("user", text)
+        parent = self.tree.leaf if beside is None else self.tree.parent_of(beside)
+        return await self._add("user", text, parent)
 
     async def told(self, text: str) -> StoredMessage:
         """Save a turn of the app itself.
@@ -113,31 +145,55 @@ class ChatSession:
         Raises:
             UserError: when it cannot be saved.
         """
-        return await self._add("assistant", text, model_name=APP_NAME)
+        return await self._add("assistant", text, self.tree.leaf, APP_NAME)
 
-    async def _add(self, role: chat.Role, text: str, model_name: str = "") -> StoredMessage:
+    async def _add(
+        self, role: chat.Role, text: str, parent: int | None, model_name: str = ""
+    ) -> StoredMessage:
         if self.conversation is None:
             settings = self.settings.to_json().decode()
             title = one_line(text, 60) or "Conversation"
             self.conversation = await asyncio.to_thread(
                 self._conversations.create, title, self.settings.model, settings
             )
-        message = StoredMessage(0, self.conversation.id, role, text, model_name=model_name)
+            if self.settings.greeting.strip() and role == "user":
+                parent = await self._say_hello(self.conversation.id)
+        message = StoredMessage(0, self.conversation.id, role, text, model_name=model_name, parent=parent)
+        return await self._save(message)
+
+    async def _say_hello(self, conversation: int) -> int:
+        """What the persona says first; kept once the user has said something, so that no empty chat is."""
+        hello, who = self.settings.greeting.strip(), self.settings.persona
+        message = StoredMessage(
+            0, conversation, "assistant", hello, model_name=who, finish_reason=GREETING, parent=None
+        )
+        return (await self._save(message)).id
+
+    async def _save(self, message: StoredMessage) -> StoredMessage:
         message = await asyncio.to_thread(self._conversations.add, message)
-        self.messages.append(message)
+        self.tree.add(message)
         return message
 
     async def begin_reply(
-        self, model_name: str, seed: int | None = None, fork: Fork | None = None
+        self,
+        model_name: str,
+        seed: int | None = None,
+        fork: Fork | None = None,
+        after: int | None = None,
+        model: str | None = None,
     ) -> StoredMessage:
         """An empty turn of the model, saved, for `reply` to fill; `seed` goes before that of the settings.
 
-        A `fork` brings its own settings, and the tokens that the reply begins with.
+        It follows the message `after`, or else the end of the branch. A `fork` is a sibling of the reply that is
+        forked; it brings its own settings, and the tokens that the reply begins with. A `model` other than the
+        pane's is "" for a companion.
 
         Raises:
             UserError: when it cannot be saved.
         """
         assert self.conversation is not None
+        if fork:
+            after = self.tree.parent_of(fork.message)
         self.chunks = 0
         self._fork = fork
         self._generation = fork.generation if fork else with_seed(self.settings.generation, seed)
@@ -146,23 +202,25 @@ class ChatSession:
             self.conversation.id,
             "assistant",
             "",
-            model=self.settings.model,
+            model=self.settings.model if model is None else model,
             model_name=model_name,
             settings=self._generation.to_json().decode(),
             status="streaming",
             step=fork.step if fork else None,
             val_loss=fork.val_loss if fork else None,
+            parent=self.tree.leaf if after is None else after,
         )
-        message = await asyncio.to_thread(self._conversations.add, message)
-        self.messages.append(message)
-        return message
+        self._begun = await self._save(message)
+        return self._begun
 
     async def reply(self, engine: AppEngine, on_text: Callable[[str], None]) -> None:
         """Fill the turn of `begin_reply`; an error of the engine ends up in it.
 
         Cancelling stops the reply and keeps its text.
         """
-        messages, begun = self._asked(self.messages[:-1]), self.messages[-1]
+        begun = self._begun
+        assert begun is not None
+        messages = self.asked_before(begun.id)
         ending = replace(begun, status="stopped")  # unless it ends in another way
         said_by: LoadedModel | None = None  # known once something is said
         pieces: list[str] = []
@@ -196,58 +254,41 @@ class ChatSession:
 
     async def end_unbegun(self) -> None:
         """Close a reply that was stopped before `reply` began, if there is one."""
-        if self.messages and self.messages[-1].status == "streaming":
-            await self._end(replace(self.messages[-1], status="stopped"), "")
+        if self._begun is not None:
+            await self._end(replace(self._begun, status="stopped"), "")
 
-    def asked_before(self, message: int) -> list[ChatMessage]:
+    def asked_before(self, reply: int) -> list[ChatMessage]:
         """What the model was given for the reply with this id, as far as the conversation still knows."""
-        return self._asked([said for said in self.messages if said.id < message])
+        return self.asked_with(self.tree.parent_of(reply)) if reply in self.tree else []
 
-    def regenerated(self) -> list[StoredMessage]:
-        """The turns that a new reply to the last question replaces; empty when there is no question."""
-        questions = [place for place, message in enumerate(self.messages) if message.role == "user"]
-        return self.messages[questions[-1] + 1 :] if questions else []
+    def asked_with(self, message: int | None) -> list[ChatMessage]:
+        """What a model is given for a reply to this message: what leads to it, and it."""
+        return asked_messages(self.tree.path_to(message), self.settings.system_prompt)
 
-    def last_question(self) -> list[ChatMessage]:
-        """What a model is given for another reply to the last question; empty when there is none."""
-        end = len(self.messages) - len(self.regenerated())
-        return self._asked(self.messages[:end]) if any(m.role == "user" for m in self.messages) else []
+    def last_question(self) -> StoredMessage | None:
+        """What the user said last, in the branch on show."""
+        return next((said for said in reversed(self.messages) if said.role == "user"), None)
+
+    def answers(self) -> Sequence[StoredMessage]:
+        """What was said to the last question, in the branch on show."""
+        question = self.last_question()
+        return self.messages[self.messages.index(question) + 1 :] if question else ()
 
     async def take(self, reply: StoredMessage) -> StoredMessage:
-        """Save a reply that was made elsewhere as the next turn.
+        """Save a reply that was made elsewhere as another one to the last question.
 
         Raises:
             UserError: when it cannot be saved.
         """
-        assert self.conversation is not None
-        reply = replace(reply, conversation=self.conversation.id)
-        reply = await asyncio.to_thread(self._conversations.add, reply)
-        self.messages.append(reply)
-        return reply
-
-    async def forget(self, messages: list[StoredMessage]) -> None:
-        """Take turns out of the conversation.
-
-        Raises:
-            UserError: when that cannot be saved.
-        """
-        for message in messages:
-            await asyncio.to_thread(self._conversations.remove_message, message.id)
-            self.messages.remove(message)
+        question = self.last_question()
+        assert self.conversation is not None and question is not None
+        return await self._save(replace(reply, conversation=self.conversation.id, parent=question.id))
 
     @property
     def tokens_per_second(self) -> float:
         """Speed of the reply under way."""
         seconds = time.monotonic() - self._began
         return (self.chunks - 1) / seconds if self.chunks > 1 and seconds > 0 else 0.0
-
-    def _asked(self, messages: Sequence[StoredMessage]) -> list[ChatMessage]:
-        """What the model is given: every turn that has words, but for those between the user and the app."""
-        instructions = (
-            [chat.system(self.settings.system_prompt)] if self.settings.system_prompt.strip() else []
-        )
-        turns = [ChatMessage(role=m.role, content=m.content) for m in _without_companions(messages)]
-        return [*instructions, *turns]
 
     def _count_chunk(self) -> None:
         if self.chunks == 0:
@@ -263,29 +304,19 @@ class ChatSession:
     async def _end(self, ending: StoredMessage, text: str, said: ReplyTokens | None = None) -> None:
         tokens = ending.completion_tokens if ending.completion_tokens is not None else self.chunks
         ending = replace(ending, content=text, completion_tokens=tokens)
-        self.messages[-1] = ending
+        self._begun = None
+        self.tree.put(ending)
         try:  # whole: however often this is cancelled, and while the app is closing
             await whole(asyncio.to_thread(self._conversations.save_ending, ending))
             if said is not None:
                 await whole(asyncio.to_thread(self._conversations.keep_tokens, ending.id, said))
         except UserError as error:
-            self.messages[-1] = replace(ending, error=str(error))
+            self.tree.put(replace(ending, error=str(error)))
 
 
-def _without_companions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
-    """Without jokes and poems, and what the user said to them: they would fill a small context."""
-    answers = [*messages[1:], None]
-    return [
-        message
-        for message, answer in zip(messages, answers, strict=True)
-        if message.content.strip()
-        and not _is_told(message)
-        and not (message.role == "user" and answer is not None and _is_told(answer))
-    ]
-
-
-def _is_told(message: StoredMessage) -> bool:
-    return message.role == "assistant" and message.model_name == APP_NAME and not message.model
+def _cut_off(message: StoredMessage) -> StoredMessage:
+    """A reply that still counts as being said, though not here: its app ended, or is another one."""
+    return replace(message, status="stopped") if message.status == "streaming" else message
 
 
 def _completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:

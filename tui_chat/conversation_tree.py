@@ -10,7 +10,8 @@ Nothing here waits for a disk or knows of a screen. The one rule: messages are a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tui_chat.conversation_records import StoredMessage
@@ -43,6 +44,10 @@ class ConversationTree:
 
     def __getitem__(self, message: int) -> StoredMessage:
         return self._messages[message]
+
+    def __iter__(self) -> Iterator[StoredMessage]:
+        """All messages, of every branch."""
+        return iter(list(self._messages.values()))
 
     # ---- looking
 
@@ -103,7 +108,7 @@ class ConversationTree:
         self._messages[message.id] = message
         if is_new:
             self._following[message.id] = []
-            self._siblings(message.id).append(message.id)
+            insort(self._siblings(message.id), message.id)
         self._path = None
 
     def add(self, message: StoredMessage) -> None:

@@ -202,7 +202,11 @@ class Conversations:
         tree = self.tree(conversation)
         if message in tree:
             tree.show(message)
-            self.file.change("UPDATE conversations SET leaf = ? WHERE id = ?", tree.leaf, conversation)
+            self.keep_leaf(conversation, tree.leaf)
+
+    def keep_leaf(self, conversation: int, leaf: int | None) -> None:
+        """Remember the last message of the branch on show."""
+        self.file.change("UPDATE conversations SET leaf = ? WHERE id = ?", leaf, conversation)
 
     def add(self, message: StoredMessage) -> StoredMessage:
         """Save a new message (its `id` is ignored) after its parent, and return it with its id.
@@ -254,10 +258,6 @@ class Conversations:
         statement = "UPDATE messages SET content = ? WHERE id = ? AND status = 'streaming'"
         with self.file.writing(ENDING_SECONDS) as execute:
             execute(statement, (storable(content), message))
-
-    def remove_message(self, message: int) -> None:
-        """Take a message out of its conversation, for good."""
-        self.file.change("DELETE FROM messages WHERE id = ?", message)
 
     def keep_tokens(self, message: int, tokens: ReplyTokens) -> None:
         """Save the tokens of a reply."""

@@ -63,7 +63,7 @@ class TokenLog:
 class Fork:
     """A reply that begins with the tokens of another one, up to a place, and goes on with a token of choice."""
 
-    message: int  # id of the reply that is forked; its conversation stays as it is
+    message: int  # id of the reply that is forked; the fork is its sibling
     prefix: tuple[int, ...]  # tokens before the place, and the chosen one
     word: str  # the chosen token, for a person
     generation: GenerationSettings  # with the seed of the reply

@@ -20,7 +20,8 @@ from engine.model_library import list_checkpoints, run_of
 from engine.remote.provider import is_remote
 from engine.wire import Inspect
 from tui_chat import token_words
-from tui_chat.chat_session import APP_NAME, ChatSession
+from tui_chat.asked_messages import APP_NAME
+from tui_chat.chat_session import ChatSession
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.engines import Engines
 from tui_chat.reply_tokens import Fork, ReplyTokens

@@ -96,9 +96,9 @@ async def test_the_conversation_is_there_when_the_app_is_opened_again(tmp_path: 
         assert "Hello there." in screen_text(again)
 
 
-async def test_regenerating_replaces_the_last_reply() -> None:
-    engines = FakeEngines()
-    app = fake_app(engines)
+async def test_regenerating_shows_another_reply_and_keeps_the_last_one() -> None:
+    engines, conversations = FakeEngines(), Conversations.in_memory()
+    app = fake_app(engines, conversations)
     async with app.run_test() as pilot:
         await send(pilot, "hi")
         await until(pilot, lambda: settled(app.chat.pane, 2))
@@ -107,7 +107,9 @@ async def test_regenerating_replaces_the_last_reply() -> None:
         await until(pilot, lambda: settled(app.chat.pane, 2) and said(app.chat.pane)[1][1] == "Another.")
         await pilot.pause(0.2)
         assert len(app.chat.pane.transcript.views) == 2
-        assert "Hello there." not in screen_text(app)
+        assert "Hello there." not in screen_text(app) and "‹ 2/2 ›" in screen_text(app)
+        assert [m.content for m in conversations.messages(1)] == ["hi", "Hello there.", "Another."]
+        assert [m.content for m in engines["builtin"].asked[1]] == ["hi"]
 
 
 async def test_no_color_and_terminal_colours_work(monkeypatch: pytest.MonkeyPatch) -> None:

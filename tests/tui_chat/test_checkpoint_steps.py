@@ -20,6 +20,7 @@ from tests.tui_chat.fake_engine import FakeEngine, FakeEngines, fake_app, until
 from tui_chat.app import TuiChatApp
 from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings
+from tui_chat.conversation_tree import Place
 from tui_chat.conversations import Conversations
 from tui_chat.screens.checkpoint_steps import CheckpointSteps, kept_checkpoints, question_of
 
@@ -106,7 +107,7 @@ async def test_what_was_said_is_not_asked_twice_and_nothing_of_it_is_kept(engine
         assert len(app.conversations.messages(conversation.id)) == 2
 
 
-async def test_a_reply_is_taken_in_place_of_the_one_that_was_there(engine: PoetEngine) -> None:
+async def test_a_reply_is_taken_beside_the_one_that_was_there(engine: PoetEngine) -> None:
     app = app_with(engine)
     async with app.run_test(size=(120, 40)) as pilot:
         await ask_and_step(app, pilot)
@@ -121,6 +122,7 @@ async def test_a_reply_is_taken_in_place_of_the_one_that_was_there(engine: PoetE
         reply = app.conversations.messages(conversation.id)[-1]
         assert (reply.model, reply.step, reply.val_loss) == ("run:poet@step-250", 250, 3.3)
         assert len(app.chat.pane.transcript.views) == 2
+        assert app.chat.pane.session.tree.place_of(reply.id) == Place(2, 2)
 
 
 async def test_leaving_a_reply_stops_it_and_coming_back_asks_again(engine: PoetEngine) -> None:

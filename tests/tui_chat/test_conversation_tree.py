@@ -72,6 +72,12 @@ def test_what_another_app_adds_elsewhere_changes_nothing_on_show(tree: Conversat
     assert ids(tree.path) == [1, 2, 5, 6, 10]
 
 
+def test_a_sibling_that_is_heard_of_late_stands_where_it_was_made(tree: ConversationTree) -> None:
+    tree.add(message(9, 1))
+    tree.put(message(8, 1))  # of another app
+    assert ids(tree.siblings_of(9)) == [2, 3, 4, 8, 9] and tree.leaf == 9
+
+
 @st.composite
 def trees(draw: st.DrawFn) -> list[StoredMessage]:
     """Messages in order; some of damaged files, whose parent is missing or not older."""

@@ -27,6 +27,13 @@ def say(conversations: Conversations, conversation: int, text: str, role: str = 
     return conversations.add(StoredMessage(0, conversation, role, text))  # type: ignore[arg-type]
 
 
+def forget(conversations: Conversations, conversation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delete a conversation, and let it be too late to bring it back."""
+    conversations.delete(conversation)
+    monkeypatch.setattr("tui_chat.conversations.KEEP_DELETED_SECONDS", -1)
+    conversations.tidy()
+
+
 def test_what_was_said_is_there_after_reopening(tmp_path: Path) -> None:
     conversations = open_file(tmp_path)
     talk = conversations.create("Hello", "builtin", '{"model": "builtin"}')
@@ -71,15 +78,17 @@ def test_search_finds_words_begun_anywhere_and_in_titles() -> None:
     assert "Camellia" in conversations.search("sinen")[0].preview
 
 
-def test_search_follows_changed_and_removed_messages() -> None:
+def test_search_follows_changed_messages_and_conversations_that_are_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     conversations = Conversations.in_memory()
     talk = conversations.create("", "builtin")
     message = say(conversations, talk.id, "old words", "assistant")
     conversations.update(StoredMessage(message.id, talk.id, "assistant", "new words", status="stopped"))
     assert conversations.search("old") == []
     assert len(conversations.search("new")) == 1
-    conversations.remove_message(message.id)
-    assert conversations.search("new") == []
+    forget(conversations, talk.id, monkeypatch)
+    assert conversations.file.read("SELECT rowid FROM messages_fts WHERE messages_fts MATCH 'new'") == []
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=30))
@@ -220,14 +229,14 @@ def test_a_damaged_file_that_cannot_be_set_aside_is_left_alone_and_told(
     conversations.close()
 
 
-def test_the_tokens_of_a_reply_are_kept_and_go_with_it() -> None:
+def test_the_tokens_of_a_reply_are_kept_and_go_with_its_conversation(monkeypatch: pytest.MonkeyPatch) -> None:
     conversations = Conversations.in_memory()
     talk = conversations.create("x", "builtin")
     reply = conversations.add(StoredMessage(0, talk.id, "assistant", "Hi!"))
     assert conversations.tokens_of(reply.id) is None
     conversations.keep_tokens(reply.id, ReplyTokens((5, 7, 50256), (0.25, 0.125)))
     assert conversations.tokens_of(reply.id) == ReplyTokens((5, 7, 50256), (0.25, 0.125))
-    conversations.remove_message(reply.id)
+    forget(conversations, talk.id, monkeypatch)
     assert conversations.tokens_of(reply.id) is None
 
 

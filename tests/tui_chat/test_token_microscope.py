@@ -22,6 +22,7 @@ from tui_chat.app import TuiChatApp
 from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.commands import go_to
+from tui_chat.conversation_tree import Place
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.engines import Engines
 from tui_chat.reply_tokens import ReplyTokens
@@ -170,12 +171,30 @@ async def test_another_token_forks_the_reply_and_nothing_is_lost(size: tuple[int
         assert engine.prefixes[-1] == (0, OTHER)
         assert engine.settings[-1].seed == 7
         assert said(app.chat.pane)[1] == ("assistant", "The lake!", "complete")
-        titles = {talk.title: talk.id for talk in conversations.newest()}
-        assert set(titles) == {"hi", "Fork at ·lake: hi"}
-        kept = conversations.messages(titles["hi"])
-        assert [(m.role, m.content, m.status) for m in kept] == before
-        tokens = conversations.tokens_of(conversations.messages(titles["Fork at ·lake: hi"])[1].id)
+        (talk,) = conversations.newest()
+        kept = conversations.messages(talk.id)
+        assert [(m.role, m.content, m.status) for m in kept[:2]] == before
+        fork = app.chat.pane.session.messages[1]
+        assert (fork.id, fork.parent) == (kept[2].id, kept[0].id)
+        assert app.chat.pane.session.tree.place_of(fork.id) == Place(2, 2)
+        tokens = conversations.tokens_of(fork.id)
         assert tokens is not None and tokens.ids == (0, OTHER, 101, SPECIAL)
+
+
+async def test_a_fork_goes_on_with_the_model_that_said_the_reply() -> None:
+    first, second = TokenFakeEngine(), TokenFakeEngine()
+    app = fake_app(FakeEngines({"builtin": first, "other": second}))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app)
+        await pilot.press("escape")
+        pane = app.chat.pane
+        await pane.change_settings(pane.settings.with_changes("model", model="other"))
+        await pilot.press("f9")
+        await until(pilot, lambda: "7 tokens" in screen_text(app))
+        await pilot.press("right", "enter", "enter")
+        await until(pilot, lambda: settled(pane, 2) and said(pane)[1][1] == "The lake!")
+        assert pane.settings.model == pane.session.messages[1].model == "builtin"
+        assert first.prefixes[-1] == (0, OTHER) and not second.asked
 
 
 async def test_a_click_goes_to_an_alternative_and_a_second_one_takes_it() -> None:

@@ -20,6 +20,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -199,7 +200,8 @@ class CheckpointSteps(ModalScreen[StoredMessage | None]):
 
     @on(MessageView.CopyRequested)
     @on(MessageView.MoveRequested)
-    def ignore(self, event: MessageView.CopyRequested | MessageView.MoveRequested) -> None:
+    @on(MessageView.BranchRequested)
+    def ignore(self, event: Message) -> None:
         """Nothing but the reply on show can be reached by key here."""
         event.stop()
 
@@ -213,16 +215,18 @@ def question_of(session: ChatSession) -> Question:
     run = run_of(session.settings.model)
     if run is None:
         raise UserError("This pane does not chat with a run. Choose one as its model to ask its checkpoints.")
-    messages = session.last_question()
-    if not messages:
+    asked = session.last_question()
+    if asked is None:
         raise UserError(
             "Nothing was asked yet. Send a message first; then its checkpoints can be asked the same."
         )
-    replies = [reply for reply in session.regenerated() if run_of(reply.model) == run]
+    replies = [reply for reply in session.answers() if run_of(reply.model) == run]
     seeds = [reply.seed for reply in replies] + [session.settings.generation.seed]
     seed = next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31))
     generation = with_seed(session.settings.generation, seed)
-    return Question(run, tuple(messages), generation, replies[-1].step if replies else None)
+    return Question(
+        run, tuple(session.asked_with(asked.id)), generation, replies[-1].step if replies else None
+    )
 
 
 def kept_checkpoints(run: str) -> list[ModelEntry]:

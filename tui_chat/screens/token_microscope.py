@@ -1,6 +1,6 @@
 """The token microscope: a reply token by token, with what the model thought before each of them.
 
-    Left, Right    token by token     Enter    to the alternatives; there: go on with this token, in a fork
+    Left, Right    token by token     Enter    to the alternatives; there: go on with this token, in a reply beside it
     c              colour by probability, rank, entropy, time        p    the prompt too, as the model saw it
 
 The one rule: it only looks. A fork is asked for by closing with it; the reply itself is never changed.
@@ -42,9 +42,7 @@ class TokenMicroscope(Screen[Fork | None]):
     CSS_PATH = "token_microscope.tcss"
     TITLE = "Token microscope"
     BINDING_GROUP_TITLE = "Token microscope"
-    HELP = (
-        "Every token, with what the model thought before it. A fork is a chat of its own: nothing is changed."
-    )
+    HELP = "Every token, with what the model thought before it. A fork is a reply beside this one: nothing is lost."
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (160, "-wide")]  # noqa: RUF012 - typed by its base
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Alternatives", id="microscope.choose"),

@@ -25,6 +25,7 @@ from tui_chat.engines import Engines
 from tui_chat.reply_tokens import Fork
 from tui_chat.text import one_line
 from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_branches import Branches
 from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
 from tui_chat.widgets.pane_title import PaneTitle, progress_bar
 from tui_chat.widgets.prompt_box import PromptBox
@@ -42,7 +43,9 @@ class ChatPane(Vertical):
     BINDING_GROUP_TITLE = "Chat pane"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop", id="pane.stop", tooltip="Stop the reply and keep its text"),
+        Binding("escape", "cancel_edit", "Cancel edit", id="pane.cancel_edit", tooltip="Leave it as it is"),
         Binding("ctrl+r", "regenerate", "Again", id="pane.regenerate", tooltip="Another reply", show=False),
+        Binding("alt+e", "edit_last", "Edit your last message", id="pane.edit_last", show=False),
     ]
 
     @dataclass
@@ -63,7 +66,7 @@ class ChatPane(Vertical):
         self.session = ChatSession(conversations, settings)
         self.box = PromptBox(self, enter_sends)
         self.prompt = self.box.prompt
-        self.transcript = Transcript(show_statistics)
+        self.transcript = Transcript(show_statistics, lambda message: self.session.tree.place_of(message))
         self.place = ""  # "2/3" when there are several panes
         self.linked = False  # what is typed here goes to all panes: whoever holds them sends it
         self._title = PaneTitle()
@@ -72,6 +75,7 @@ class ChatPane(Vertical):
         self._replies = Replies(
             self, self.session, self.transcript, engines, self.refresh_title, self._turned
         )
+        self.branches = Branches(self, self._replies)
         self._load_error = ""
 
     def compose(self) -> ComposeResult:
@@ -139,7 +143,7 @@ class ChatPane(Vertical):
         return PaneState(
             settings=None if self.settings == default else self.settings,
             conversation=conversation.id if conversation else None,
-            draft=storable(self.prompt.text),
+            draft=storable(self.branches.unsent),
         )
 
     async def restore(self, state: PaneState, conversation: Conversation | None) -> None:
@@ -160,6 +164,7 @@ class ChatPane(Vertical):
 
     async def _show_session(self) -> None:
         self._replies.forget_companions()
+        self.branches.cancel_edit()
         await self.transcript.show(self.session.messages)
         self.post_message(self.ConversationChanged(self))
         self.load_model()
@@ -193,17 +198,20 @@ class ChatPane(Vertical):
     # ---- sending and replying
 
     @on(PromptInput.Submitted)
-    def send(self, event: PromptInput.Submitted) -> None:
+    async def send(self, event: PromptInput.Submitted) -> None:
         """The user sent a message; it stays in the box when it cannot be taken now."""
-        if not self.linked:
+        if self.branches.edited is not None:  # another wording is of this pane alone
+            event.stop()
+            await self.branches.send(event.text)
+        elif not self.linked:
             event.stop()
             if self._replies.is_free():
-                self._replies.send(event.text, event.prompt)
+                self._replies.send(event.text, event.prompt.accept)
 
     def ask(self, text: str, prompt: PromptInput | None = None, seed: int | None = None) -> None:
         """Send a message as if it had been typed, or because it was typed in `prompt`."""
         if not self.is_replying:
-            self._replies.send(text, prompt, seed)
+            self._replies.send(text, prompt.accept if prompt else None, seed)
 
     def tell(self, companion: str, topic: str = "") -> None:
         """Let a companion speak: a "joke", or a "poem"."""
@@ -211,17 +219,19 @@ class ChatPane(Vertical):
             self._replies.tell(companion, topic)
 
     def take(self, reply: StoredMessage) -> None:
-        """Put a reply in the place of the one to the last question."""
+        """Put a reply beside the one to the last question."""
         if not self.is_replying:
             self._replies.take(reply)
 
     async def fork(self, fork: Fork) -> None:
-        """Go on with another token, in a conversation of its own.
+        """Go on with another token, in a reply beside the one that is forked; its model answers from now on.
 
         Raises:
-            UserError: when that cannot be saved; nothing has changed then.
+            UserError: when the model cannot be remembered; nothing was said then.
         """
-        await self.open(await self.session.forked(fork))
+        await self.stop()
+        if fork.model != self.settings.model:
+            await self.change_settings(self.settings.with_changes("fork", model=fork.model))
         self._replies.fork(fork)
 
     async def stop(self) -> None:
@@ -239,11 +249,23 @@ class ChatPane(Vertical):
         await self.stop()
 
     def action_regenerate(self) -> None:
-        """Take the last reply back and ask for another."""
-        if self.is_replying or not any(message.role == "user" for message in self.session.messages):
+        """Another reply to what was said last, beside the one there is."""
+        question = self.session.last_question()
+        if self.is_replying or question is None:
             self.notify("There is no reply to say again.", markup=False)
         else:
-            self._replies.again()
+            self._replies.again(question.id)
+
+    def action_edit_last(self) -> None:
+        self.branches.of_last("edit")
+
+    def action_cancel_edit(self) -> None:
+        self.branches.cancel_edit()
+
+    @on(MessageView.BranchRequested)
+    async def change_branch(self, event: MessageView.BranchRequested) -> None:
+        event.stop()
+        await self.branches.do(event.deed, event.view.message)
 
     async def look_at(self, reply: StoredMessage) -> Look:
         """What the token microscope needs for a reply.
@@ -278,7 +300,7 @@ class ChatPane(Vertical):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
             return self.is_replying and not self.linked
-        return True
+        return action != "cancel_edit" or self.branches.edited is not None
 
     def _turned(self) -> None:
         self.post_message(self.ConversationChanged(self))

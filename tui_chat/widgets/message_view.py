@@ -11,16 +11,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from tui_chat.chat_settings import weights_in_words
-from tui_chat.conversations import StoredMessage
-from tui_chat.text import one_line, plain
+from tui_chat.conversation_records import StoredMessage
+from tui_chat.conversation_tree import Place
+from tui_chat.text import plain
+from tui_chat.widgets.message_heading import BranchDeed, deed_at, heading_of
 
 if TYPE_CHECKING:
     from tui_chat.markdown_text import GrowingMarkdown, Segment
@@ -29,14 +31,10 @@ if TYPE_CHECKING:
 _DRAW_SECONDS = 0.1
 _DRAW_SECONDS_AT_MOST = 0.5
 _TO_THE_PROMPT = 10**6
-_ENDINGS = {
-    "max_new_tokens": "cut at the longest reply allowed",
-    "context_full": "cut: the context is full",
-}
 
 
 class MessageView(Vertical, can_focus=True):
-    """A message that can be focused, copied and, as the last reply, said again."""
+    """A message that can be focused, copied, said again or otherwise, and exchanged for one of its siblings."""
 
     FOCUS_ON_CLICK = False  # a click begins a selection; typing stays in the prompt
     BINDING_GROUP_TITLE = "Message"
@@ -45,6 +43,15 @@ class MessageView(Vertical, can_focus=True):
         Binding("c", "copy_code", "Copy code", id="message.copy_code"),
         Binding(
             "i", "look", "Token by token", id="message.look", tooltip="What the model thought at each token"
+        ),
+        Binding("r", "branch('again')", "Another reply", id="message.again", tooltip="Beside this one"),
+        Binding(
+            "e", "branch('edit')", "Edit", id="message.edit", tooltip="Send it otherwise, beside this one"
+        ),
+        Binding("left,h", "branch('before')", "Version before", id="message.before"),
+        Binding("right,l", "branch('after')", "Version after", id="message.after"),
+        Binding(
+            "n", "branch('new_chat')", "New chat from here", id="message.new_chat", tooltip="With all above"
         ),
         Binding("escape", "leave", "Back", id="message.leave"),
         Binding("up,k", "move(-1)", "Message above", id="message.up", show=False),
@@ -65,15 +72,26 @@ class MessageView(Vertical, can_focus=True):
         view: MessageView
 
     @dataclass
+    class BranchRequested(Message):
+        """The user wants the sibling before or after, another reply, another wording, or a new chat from here."""
+
+        view: MessageView
+        deed: BranchDeed
+
+    @dataclass
     class MoveRequested(Message):
         """The user wants to go to the message above (-1) or below (1)."""
 
         view: MessageView
         by: int
 
-    def __init__(self, message: StoredMessage, show_statistics: bool = True) -> None:
+    def __init__(
+        self, message: StoredMessage, show_statistics: bool = True, place: Place | None = None
+    ) -> None:
+        """`place` is that among its siblings: other replies to the same, or other wordings."""
         super().__init__(classes=f"-{message.role} -{message.status}")
         self.message = message
+        self._place = place or Place()
         self._show_statistics = show_statistics
         self._heading = Static(markup=False, classes="heading")
         self._bodies: list[Prose] = []
@@ -85,7 +103,7 @@ class MessageView(Vertical, can_focus=True):
         self._draw_seconds = _DRAW_SECONDS
 
     def compose(self) -> ComposeResult:
-        self._heading.update(self._heading_text())
+        self.tell()
         yield self._heading
         if self._growing is None:
             yield from self._finished_bodies()
@@ -94,6 +112,19 @@ class MessageView(Vertical, can_focus=True):
     def text_so_far(self) -> str:
         """The message as it was said, as far as it is."""
         return self.message.content if self._growing is None else "".join(self._said)
+
+    def become(self, message: StoredMessage, place: Place) -> None:
+        """Show a sibling in the same spot, or this message as it is now."""
+        is_other, self._place = message != self.message, place
+        if is_other:
+            self.message = message
+            self._growing = _growing_markdown() if message.status == "streaming" else None
+            self._said, self._pending = [], ""
+            self.set_classes(f"-{message.role} -{message.status}")
+            self._show([] if self._growing else self._segments())
+            self._renew_notes()
+            self.refresh_bindings()
+        self.tell()
 
     # ---- growing
 
@@ -110,18 +141,23 @@ class MessageView(Vertical, can_focus=True):
             self._draw_is_due = True
             self.set_timer(self._draw_seconds, self._draw)
 
-    def tell(self, status: str) -> None:
-        """What is going on, beside the name."""
-        self._heading.update(self._heading_text(status))
+    def tell(self, status: str = "") -> None:
+        """What is going on, beside the name; else what is worth knowing about the finished message."""
+        heading = heading_of(self.message, self._place, status, self._show_statistics)
+        self._heading.update(heading)
 
     def finish(self, message: StoredMessage) -> None:
         """The reply has ended, one way or another."""
         self._draw()
         self.message, self._growing = message, None
         self.set_classes(f"-{message.role} -{message.status}")
-        self._heading.update(self._heading_text())
+        self.tell()
         # Rendered once more as a whole: a reference may be defined further down than it is used.
         self._show(self._segments())
+        self._renew_notes()
+
+    def _renew_notes(self) -> None:
+        self.query(".note").remove()
         self.mount_all(self._notes())
 
     def _draw(self) -> None:
@@ -166,40 +202,11 @@ class MessageView(Vertical, can_focus=True):
 
     def _notes(self) -> list[Static]:
         """Below the words: what went wrong, and which weights of a run answered."""
-        notes = [Static(plain(self.message.error), classes="error")] if self.message.error else []
+        notes = [Static(plain(self.message.error), classes="note error")] if self.message.error else []
         weights = weights_in_words(self.message.step, self.message.val_loss)
         if weights and self.message.model.startswith("run:"):
-            notes.append(Static(plain(weights), classes="answered-by"))
+            notes.append(Static(plain(weights), classes="note answered-by"))
         return notes
-
-    # ---- heading
-
-    def _heading_text(self, status: str = "") -> Content:
-        said_by = "You" if self.message.role == "user" else one_line(self.message.model_name, 40) or "Model"
-        facts = [status] if status else self._facts()
-        return Content.assemble(
-            plain(said_by).stylize(
-                "bold $text-primary" if self.message.role == "user" else "bold $text-accent"
-            ),
-            plain("".join(f"  ·  {fact}" for fact in facts)).stylize("dim"),
-        )
-
-    def _facts(self) -> list[str]:
-        """What is worth knowing about a finished reply, quietly."""
-        message = self.message
-        facts = ["stopped"] if message.status == "stopped" else []
-        facts += ["failed"] if message.status == "error" else []
-        facts += [_ENDINGS[message.finish_reason]] if message.finish_reason in _ENDINGS else []
-        if self._show_statistics and message.completion_tokens:
-            facts.append(
-                f"{message.completion_tokens:,} token{'s' if message.completion_tokens != 1 else ''}"
-            )
-            facts += [f"{message.tokens_per_second:,.0f}/s"] if message.tokens_per_second else []
-        if dropped := message.dropped_messages:
-            facts.append(f"{dropped} older message{'s' if dropped != 1 else ''} did not fit")
-        if message.dropped_tokens:
-            facts.append(f"the first {message.dropped_tokens:,} tokens of the text did not fit")
-        return facts
 
     # ---- actions
 
@@ -212,8 +219,29 @@ class MessageView(Vertical, can_focus=True):
     def action_look(self) -> None:
         self.post_message(self.LookRequested(self))
 
+    def action_branch(self, deed: BranchDeed) -> None:
+        self.post_message(self.BranchRequested(self, deed))
+
+    def on_click(self, event: events.Click) -> None:
+        if deed := deed_at(event):
+            event.stop()
+            self.action_branch(deed)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "look" or self.message.role == "assistant"
+        """Only what can be done with this message."""
+        is_mine = self.message.role == "user"
+        match parameters[0] if action == "branch" else action:
+            case "look":
+                return not is_mine
+            case "edit":
+                return is_mine
+            case "again":
+                return bool(self.message.model)
+            case "before":
+                return self._place.number > 1
+            case "after":
+                return self._place.number < self._place.count
+        return True
 
     def action_leave(self) -> None:
         self.post_message(self.MoveRequested(self, _TO_THE_PROMPT))

@@ -24,7 +24,6 @@ from tui_chat.engines import AppEngine, Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.reply_tokens import Fork
 from tui_chat.widgets.message_view import MessageView
-from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.transcript import Transcript
 
 STATUS_SECONDS = 0.5
@@ -76,24 +75,30 @@ class Replies:
 
     # ---- beginning and stopping
 
-    def send(self, text: str, prompt: PromptInput | None = None, seed: int | None = None) -> None:
-        """What the user says; `prompt` is where it was typed."""
-        self._begin(self._converse(text, prompt, seed))
+    def send(
+        self,
+        text: str,
+        accept: Callable[[str], None] | None = None,
+        seed: int | None = None,
+        beside: int | None = None,
+    ) -> None:
+        """What the user says, at the end or as another wording `beside` a message; `accept` hears that it is safe."""
+        self._begin(self._converse(text, accept, seed, beside))
 
     def tell(self, companion: str, topic: str) -> None:
         """Let a companion begin."""
         self._begin(self._tell(self._companions.begin(companion, topic)))
 
-    def again(self) -> None:
-        """Another reply to the last question."""
-        self._begin(self._say_again(self._session.regenerated()))
+    def again(self, after: int) -> None:
+        """Another reply to a message; those before stay, as its siblings."""
+        self._begin(self._say_again(after))
 
     def take(self, reply: StoredMessage) -> None:
-        """Put a reply in the place of the one to the last question."""
-        self._begin(whole(self._replace(reply)))
+        """Another reply to the last question, that was made elsewhere."""
+        self._begin(whole(self._take(reply)))
 
     def fork(self, fork: Fork) -> None:
-        """A reply that begins with another one's tokens."""
+        """A reply that begins with another one's tokens, beside it."""
         self._begin(self._reply(fork=fork))
 
     def _begin(self, what: Coroutine[Any, Any, None]) -> None:
@@ -128,27 +133,32 @@ class Replies:
     def _engine(self) -> AppEngine:
         return self._engines.engine_for(self._session.settings.model)
 
-    async def _converse(self, text: str, prompt: PromptInput | None, seed: int | None) -> None:
-        await whole(self._say(text, prompt))
+    async def _converse(
+        self, text: str, accept: Callable[[str], None] | None, seed: int | None, beside: int | None
+    ) -> None:
+        await whole(self._say(text, accept, beside))
         answer = self._companions.answer(text)
         await (self._tell(answer) if answer else self._reply(seed))
 
-    async def _say(self, text: str, prompt: PromptInput | None) -> None:
-        message = await self._session.say(text)
-        if prompt is not None:
-            prompt.accept(text)
-        await self._transcript.add(message)
+    async def _say(self, text: str, accept: Callable[[str], None] | None, beside: int | None) -> None:
+        await self._session.say(text, beside)
+        if accept is not None:
+            accept(text)
+        await self._transcript.add(self._session.messages)
         self._on_turn()
 
     async def _tell(self, text: str) -> None:
         await whole(self._add_told(text))
 
     async def _add_told(self, text: str) -> None:
-        await self._transcript.add(await self._session.told(text))
+        await self._session.told(text)
+        await self._transcript.add(self._session.messages)
 
-    async def _reply(self, seed: int | None = None, fork: Fork | None = None) -> None:
+    async def _reply(
+        self, seed: int | None = None, fork: Fork | None = None, after: int | None = None
+    ) -> None:
         try:
-            view = await whole(self._begin_reply(seed, fork))
+            view = await whole(self._begin_reply(seed, fork, after))
             ticking = self._pane.set_interval(STATUS_SECONDS, lambda: self._tell_progress(view))
             self._tell_progress(view)
             try:
@@ -161,8 +171,9 @@ class Replies:
             finally:
                 self._transcript.finish(self._session.messages[-1])
 
-    async def _begin_reply(self, seed: int | None, fork: Fork | None) -> MessageView:
-        return await self._transcript.add(await self._session.begin_reply(self.model_name, seed, fork))
+    async def _begin_reply(self, seed: int | None, fork: Fork | None, after: int | None) -> MessageView:
+        await self._session.begin_reply(self.model_name, seed, fork, after)
+        return await self._transcript.add(self._session.messages)
 
     def _tell_progress(self, view: MessageView) -> None:
         """While nothing is said yet, what is waited for; then how fast it goes."""
@@ -174,16 +185,10 @@ class Replies:
         said = self._engines.waits_for(self._session.settings.model)
         view.tell(said or waits.get(self._engine.state, "thinking…"))
 
-    async def _say_again(self, replaced: list[StoredMessage]) -> None:
-        await self._engine.load()  # a model that is not there costs no reply
-        await whole(self._take_back(replaced))
-        await self._reply()
+    async def _say_again(self, after: int) -> None:
+        await self._engine.load()  # a model that is not there leaves the reply on show
+        await self._reply(after=after)
 
-    async def _replace(self, reply: StoredMessage) -> None:
-        replaced = self._session.regenerated()
-        await self._transcript.add(await self._session.take(reply))
-        await self._take_back(replaced)
-
-    async def _take_back(self, replaced: list[StoredMessage]) -> None:
-        await self._session.forget(replaced)
-        await self._transcript.remove_views(replaced)
+    async def _take(self, reply: StoredMessage) -> None:
+        await self._session.take(reply)
+        await self._transcript.add(self._session.messages)

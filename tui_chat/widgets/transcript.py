@@ -1,8 +1,15 @@
-"""The messages of a pane, oldest first, following the newest until the user scrolls away."""
+"""The messages of a branch, oldest first, following the newest until the user scrolls away.
+
+    await transcript.show(messages)         # another conversation, from its end
+    await transcript.add(messages)          # the branch has a new last message
+    await transcript.go_to(messages, 7)     # another branch; message 7 stays in sight
+
+The one rule: what two branches have in common stays on the screen as it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -12,7 +19,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from tui_chat.clipboard import send_to_clipboard
-from tui_chat.conversations import StoredMessage
+from tui_chat.conversation_records import StoredMessage
+from tui_chat.conversation_tree import Place
 from tui_chat.key_bindings import key_in_words
 from tui_chat.text import plain
 from tui_chat.widgets.message_view import MessageView
@@ -25,16 +33,22 @@ class Transcript(VerticalScroll, can_focus=False):
     """What was said. The one rule: every message is one `MessageView`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("home,g", "earlier", "Earlier messages", id="messages.earlier", show=False)
+        Binding("home,g", "earlier", "Earlier messages", id="messages.earlier", show=False),
+        Binding("end,G", "latest", "Newest message", id="messages.latest", show=False),
     ]
 
-    def __init__(self, show_statistics: bool = True) -> None:
+    def __init__(
+        self, show_statistics: bool = True, place_of: Callable[[int], Place] = lambda _: Place()
+    ) -> None:
+        """`place_of` tells which of its siblings a message is."""
         super().__init__()
         self.show_statistics = show_statistics
+        self._place_of = place_of
         self._messages = Vertical(
             classes="messages"
         )  # as tall as the pane at least: few messages stand below
         self._earlier: list[StoredMessage] = []  # not mounted yet
+        self._later: list[StoredMessage] = []  # not mounted, after a change of branches far above
         self._invitation = (False, True)  # whether the model continues texts, and whether Enter sends
 
     def compose(self) -> ComposeResult:
@@ -48,15 +62,16 @@ class Transcript(VerticalScroll, can_focus=False):
         """The messages on the screen, oldest first."""
         return list(self.query(MessageView))
 
-    async def show(self, messages: Sequence[StoredMessage]) -> None:
-        """Show a conversation from its end."""
+    async def show(self, messages: Sequence[StoredMessage], at: int | None = None) -> None:
+        """Show a conversation from its end, or around a place in it."""
+        end = len(messages) if at is None else min(max(at + _AT_ONCE // 2, _AT_ONCE), len(messages))
+        begin = max(0, end - _AT_ONCE)
+        self._earlier, self._later = list(messages[:begin]), list(messages[end:])
         await self._messages.remove_children()
-        self._earlier = list(messages[:-_AT_ONCE])
         async with self.batch():
             if messages:
-                await self._messages.mount_all(
-                    [*self._earlier_note(), *map(self._view, messages[-_AT_ONCE:])]
-                )
+                views = map(self._view, messages[begin:end])
+                await self._messages.mount_all([*self._earlier_note(), *views, *self._later_note()])
             else:
                 await self._messages.mount(Welcome(*self._invitation))
         self.anchor()
@@ -67,13 +82,53 @@ class Transcript(VerticalScroll, can_focus=False):
         for welcome in self.query(Welcome):
             welcome.invite(*self._invitation)
 
-    async def add(self, message: StoredMessage) -> MessageView:
-        """Show one more message."""
-        view = self._view(message)
+    async def add(self, messages: Sequence[StoredMessage]) -> MessageView:
+        """Show a branch that has a new last message; the view of that one."""
         await self.query(Welcome).remove()
-        await self._messages.mount(view)
+        await self._follow(messages)
+        if self._later:
+            await self.show(messages)
         self.anchor()
-        return view
+        return self.views[-1]
+
+    async def go_to(self, messages: Sequence[StoredMessage], message: int) -> None:
+        """Show another branch, with a message of it in sight."""
+        await self._follow(messages)
+        if all(view.message.id != message for view in self.views):
+            await self.show(messages, next(n for n, said in enumerate(messages) if said.id == message))
+        self.release_anchor()
+        (view,) = (view for view in self.views if view.message.id == message)
+        self.call_after_refresh(self.scroll_to_widget, view, animate=False)
+
+    async def _follow(self, messages: Sequence[StoredMessage]) -> None:
+        """Put what a branch has in place of what is shown beyond their common beginning."""
+        views, begin, common = self.views, len(self._earlier), self._in_common(messages)
+        if common < begin or not messages:
+            await self.show(messages)
+            return
+        first = min(common - begin, len(views))  # of the views that show something else
+        for view, message in zip(views[:first], messages[begin:], strict=False):
+            view.become(message, self._place_of(message.id))  # another app may have added a sibling
+        room = (
+            _AT_ONCE if common <= begin + len(views) else 0
+        )  # what differs was not mounted, and need not be
+        tail = list(messages[begin + first :])
+        tail, self._later = tail[:room], tail[room:]
+        async with self.batch():
+            await self.query(".later").remove()
+            if tail and first < len(views):  # it keeps the focus
+                views[first].become(tail[0], self._place_of(tail[0].id))
+                first, tail = first + 1, tail[1:]
+            await self._messages.remove_children(views[first:])
+            await self._messages.mount_all([*map(self._view, tail), *self._later_note()])
+
+    def _in_common(self, messages: Sequence[StoredMessage]) -> int:
+        """How many messages of a branch are shown, or would be further up or down."""
+        shown = [*self._earlier, *(view.message for view in self.views), *self._later]
+        pairs = enumerate(zip(shown, messages, strict=False))
+        return next(
+            (place for place, (one, other) in pairs if one.id != other.id), min(len(shown), len(messages))
+        )
 
     def finish(self, message: StoredMessage) -> None:
         """A message that was growing is as it stays."""
@@ -106,13 +161,6 @@ class Transcript(VerticalScroll, can_focus=False):
         else:
             self.notify("There is no code in this message.", markup=False)
 
-    async def remove_views(self, messages: Sequence[StoredMessage]) -> None:
-        """Take messages off the screen."""
-        gone = {message.id for message in messages}
-        for view in self.views:
-            if view.message.id in gone:
-                await view.remove()
-
     async def action_earlier(self) -> None:
         """Show the messages before the first one on the screen."""
         if not self._earlier:
@@ -125,8 +173,18 @@ class Transcript(VerticalScroll, can_focus=False):
         self.release_anchor()
         self.scroll_to_widget(first, top=True, animate=False)
 
+    async def action_latest(self) -> None:
+        """Show the end, also where it was not mounted."""
+        if self._later:
+            await self.show([*self._earlier, *(view.message for view in self.views), *self._later])
+        self.anchor()
+        if views := self.views:
+            views[-1].focus(scroll_visible=False)
+
     async def on_click(self, event: events.Click) -> None:
-        if event.widget is not None and event.widget.has_class("earlier"):
+        if event.widget is not None and event.widget.has_class("later"):
+            await self.action_latest()
+        elif event.widget is not None and event.widget.has_class("earlier"):
             await self.action_earlier()
 
     def _earlier_note(self) -> list[Static]:
@@ -134,8 +192,13 @@ class Transcript(VerticalScroll, can_focus=False):
         words = f"↑ {count} earlier messages ({key_in_words(self, 'messages.earlier')})"
         return [Static(plain(words), classes="earlier")] if count else []
 
+    def _later_note(self) -> list[Static]:
+        count = len(self._later)
+        words = f"↓ {count} later messages ({key_in_words(self, 'messages.latest')})"
+        return [Static(plain(words), classes="later")] if count else []
+
     def _view(self, message: StoredMessage) -> MessageView:
-        return MessageView(message, self.show_statistics)
+        return MessageView(message, self.show_statistics, self._place_of(message.id))
 
 
 def _code_blocks(text: str) -> list[str]:
