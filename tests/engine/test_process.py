@@ -260,3 +260,12 @@ async def test_a_checkpoint_with_a_flipped_bit_never_answers(tiny_model: Path, t
     with pytest.raises(UserError, match=r"model.safetensors is damaged in step_000100. Choose another"):
         await engine.load()
     await engine.close()
+
+
+def test_threads_of_our_processes_soon_sleep_while_they_wait_unless_somebody_chose_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    assert child_environment()["GOMP_SPINCOUNT"] == "10000"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert child_environment()["GOMP_SPINCOUNT"] == "7"
