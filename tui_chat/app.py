@@ -24,7 +24,7 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from engine.paths import conversations_path, workspace_path
-from tui_chat import moves, themes
+from tui_chat import moves, reading, themes
 from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from textual.theme import Theme
 
     from tui_chat.screens.settings import SettingsScreen
+    from tui_chat.widgets.prose import Prose
 
 
 def _poem_provider() -> type[Provider]:
@@ -63,6 +64,7 @@ class TuiChatApp(App[None]):
         Binding("f3", "switch_modes", "Training", id="app.training", tooltip="Chat or training", show=False),
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True, show=False),
         *moves.MOVES,
+        *reading.READING,
     ]
 
     def __init__(
@@ -164,6 +166,16 @@ class TuiChatApp(App[None]):
 
     def action_to_messages(self) -> None:
         moves.to_messages(self.screen.focused)
+
+    def action_open_link(self) -> None:
+        self.run_worker(reading.choose_link(self))
+
+    def on_prose_link_clicked(self, event: Prose.LinkClicked) -> None:
+        """Where it leads is shown first."""
+        self.run_worker(reading.open_link(self, event.address))
+
+    async def action_copy_conversation(self) -> None:
+        await reading.copy_conversation(self)
 
     def action_settings(self) -> None:
         from tui_chat.screens.settings import SettingsScreen  # here: after the first paint

@@ -52,6 +52,8 @@ def _app_commands(app: TuiChatApp) -> list[Command]:
         ("Evaluate a model", "Loss, bits per byte and accuracy on data; also of two", lambda: _evaluate(app)),
         ("Settings", "Every setting, explained", app.action_settings),
         ("Theme", "Change the colours", app.action_change_theme),
+        ("Copy conversation", "Send all that was said here to the clipboard", app.action_copy_conversation),
+        ("Open a link", "Of the last reply; its address is shown first", app.action_open_link),
         ("Help", "The keys, and how to get going", app.action_help),
         ("Screenshot", "Save this screen as a picture (SVG)", lambda: app.deliver_screenshot() and None),
         ("Quit", "Leave; training runs go on", app.action_quit),

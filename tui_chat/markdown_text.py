@@ -13,11 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content
 from textual.highlight import highlight
+from textual.style import Style
 
 from tui_chat.text import plain, visible
 
@@ -26,8 +28,10 @@ _PARSER.disable(["html_block", "html_inline"])
 _HIGHLIGHT_AT_MOST = 20_000  # characters of one code block; a longer one is shown in one colour
 _DEEPEST = 20  # nested quotes and lists
 
+_BARE = re.compile(r"https?://[^\s<>\"'`\]]*[^\s<>\"'`\].,;:!?)]")
 _HANGING = re.compile(r" *(?:(?:[•◦▎]|\d{1,9}\.) )+")  # what `_list` and quotes put before a line
 _INLINE_STYLES = {"strong": "bold", "em": "italic", "s": "strike", "link": "underline"}
+LINK = "web_address"  # what a clicked place of a text leads to
 _HEADING_STYLES = {"h1": "bold underline $text-primary", "h2": "bold $text-primary"}
 _QUIET = "dim"
 
@@ -63,6 +67,24 @@ def code_blocks(text: str) -> list[str]:
     """The code between fences, as it was written."""
     tokens = _PARSER.parse(text)
     return [token.content for token in tokens if token.type in ("fence", "code_block")]
+
+
+def links_of(text: str) -> list[str]:
+    """The addresses of web pages in a text, in their order, once each: where its links lead, and bare ones."""
+    tokens = [token for block in _PARSER.parse(text) for token in block.children or ()]
+    found = [str(token.attrs.get("href", "")) for token in tokens if token.type == "link_open"]
+    found += [match[0] for token in tokens if token.type == "text" for match in _BARE.finditer(token.content)]
+    found.sort(key=lambda address: text.find(address))
+    return [address for address in dict.fromkeys(found) if is_web_address(address)]
+
+
+def is_web_address(address: str) -> bool:
+    """Whether an address may be opened at all: http or https, to a host."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and visible(address) == address
 
 
 class GrowingMarkdown:
@@ -205,7 +227,9 @@ def _inline(node: SyntaxTreeNode) -> Content:
             return _with_address(f"[image: {node.content}]", str(node.attrs.get("src", "")))
         case "link":
             said = _inlines(node.children)
-            return _with_address(said.plain, str(node.attrs.get("href", "")))
+            return _with_address(said.plain, address := str(node.attrs.get("href", ""))).stylize(
+                Style.from_meta({LINK: address}) if is_web_address(address) else ""
+            )
         case "strong" | "em" | "s":
             return _inlines(node.children).stylize(_INLINE_STYLES[node.type])
     return plain(node.content)
