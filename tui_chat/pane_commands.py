@@ -13,6 +13,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.widgets import Input
@@ -21,7 +22,7 @@ from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.model_library import absolute_reference, list_models
 from engine.records import explanation_of
-from tui_chat.attachments import paths_like, without_attachments
+from tui_chat.attachments import given_path, paths_like, without_attachments
 from tui_chat.config import parse_value
 from tui_chat.prompt_templates import PromptTemplate, prompt_templates, template_named
 from tui_chat.screens.choose_one import Choice, ChooseOne
@@ -30,6 +31,7 @@ from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app import TuiChatApp
+    from tui_chat.conversations import Conversation, Conversations
     from tui_chat.widgets.chat_pane import ChatPane
 
 Run = Callable[["ChatPane", str], Awaitable[None] | None]
@@ -135,10 +137,14 @@ def _generation(command: str, setting: str) -> SlashCommand[ChatPane]:
 # ---- the conversation
 
 
+def _conversation_of(pane: ChatPane) -> Conversation:
+    if pane.session.conversation is None:
+        raise UserError("This chat is still empty. It is kept from the first message on.")
+    return pane.session.conversation
+
+
 async def _rename(pane: ChatPane, argument: str) -> None:
-    conversation = pane.session.conversation
-    if conversation is None:
-        raise UserError("This chat is still empty. It can be renamed after the first message.")
+    conversation = _conversation_of(pane)
     if not argument:
         _app(pane).chat.change_chat("rename")
         return
@@ -147,6 +153,29 @@ async def _rename(pane: ChatPane, argument: str) -> None:
     if pane.session.conversation is not None and pane.session.conversation.id == conversation.id:
         pane.session.conversation = replace(pane.session.conversation, title=title)
     pane.post_message(pane.ConversationChanged(pane))
+
+
+async def _export(pane: ChatPane, argument: str) -> None:
+    conversation = _conversation_of(pane).id
+    if not argument:
+        _app(pane).chat.change_chat("export")
+        return
+    words = await asyncio.to_thread(_exported, _app(pane).conversations, conversation, given_path(argument))
+    pane.notify(words, markup=False)
+
+
+def _exported(conversations: Conversations, conversation: int, path: Path) -> str:
+    from tui_chat.conversation_export import FORMATS, format_of, in_words, save
+    from tui_chat.conversation_transfer import Transfer
+
+    records = Transfer(conversations.file).records([conversation])
+    exported = FORMATS[format_of(path)].write(records)
+    return in_words(exported, save(exported, path))
+
+
+def _change(what: str) -> Run:
+    """Does to the conversation what the list does by key."""
+    return lambda pane, argument: _app(pane).chat.change_chat(what)
 
 
 async def _stop(pane: ChatPane, argument: str) -> None:
@@ -285,6 +314,10 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("history", _history),
     described("edit", _edit),
     described("rename", _rename),
+    described("pin", _change("pin")),
+    described("export", _export, _paths),
+    described("delete", _change("delete")),
+    described("undo", _change("undo")),
     described("find", _find),
     described("pane", _action("screen.new_pane")),
     described("theme", _theme, _themes),

@@ -310,3 +310,34 @@ async def test_alt_keys_do_what_they_do_where_a_terminal_sends_their_letter_too(
         app._driver.process_message(events.Key("alt+r", "r"))  # type: ignore[union-attr]
         await until(pilot, lambda: isinstance(app.screen, ChooseOne))
         assert app.chat.pane.prompt.text == ""
+
+
+async def test_a_conversation_is_exported_to_the_file_that_is_named_and_none_is_replaced(
+    tmp_path: Path,
+) -> None:
+    app = fake_app()
+    file = tmp_path / "talk.md"
+    async with app.run_test() as pilot:
+        pane = app.chat.pane
+        pane.prompt.put(f"/export {file}")
+        await pilot.press("enter")
+        await until(pilot, lambda: "This chat is still empty" in told(app))
+        await pilot.press(*["backspace"] * 200)
+        await send(pilot, "hello")
+        await until(pilot, lambda: settled(pane, 2))
+        for words in ("Exported 1 conversation", "there already"):
+            pane.prompt.put(f"/export {file}")
+            await pilot.press("enter")
+            await until(pilot, lambda: words in told(app))  # noqa: B023
+        assert "Hello there." in file.read_text()
+
+
+async def test_a_conversation_is_deleted_and_brought_back() -> None:
+    app = fake_app()
+    async with app.run_test() as pilot:
+        await send(pilot, "hello")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        await send(pilot, "/delete")
+        await until(pilot, lambda: not app.conversations.newest())
+        await send(pilot, "/undo")
+        await until(pilot, lambda: len(app.conversations.newest()) == 1)

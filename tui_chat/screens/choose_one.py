@@ -52,18 +52,19 @@ class ChooseOne(ModalScreen[str | None]):
     def __init__(self, title: str, choices: Sequence[Choice], filter: str = "", nothing: str = "") -> None:
         """`filter` is typed beforehand; `nothing` is said when there are no choices at all."""
         super().__init__()
-        self._title, self._choices, self._filter = title, choices, filter
+        self._title, self._choices = title, choices
         self._nothing = nothing or "Nothing is here yet."
         self._searched = [f"{choice.value}\n{choice.what}".lower() for choice in choices]
         self._values: list[str] = []  # of the rows
+        self._typed = Input(filter, placeholder="Some of its words", compact=True)
+        self._rows = OptionList(markup=False, compact=True)
+        self._rows.can_focus = False  # the keys stay in the box; those for the list are passed on
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(plain(self._title), classes="dialog-title")
-            yield Input(self._filter, placeholder="Some of its words", compact=True)
-            rows = OptionList(markup=False, compact=True)
-            rows.can_focus = False  # the keys stay in the box; those for the list are passed on
-            yield rows
+            yield self._typed
+            yield self._rows
             yield DialogKeys("↑↓ choose", "Enter takes it", ("choose.cancel", "back to what you typed"))
 
     def on_mount(self) -> None:
@@ -71,13 +72,13 @@ class ChooseOne(ModalScreen[str | None]):
 
     @on(Input.Changed)
     def _show(self) -> None:
-        words = self.query_one(Input).value.lower().split()
+        words = self._typed.value.lower().split()
         found = [
             choice
             for choice, searched in zip(self._choices, self._searched, strict=True)
             if all(word in searched for word in words)
         ][:_MOST_ROWS]
-        rows = self.query_one(OptionList)
+        rows = self._rows
         rows.clear_options()
         widest = max((cell_len(choice.value) for choice in found if choice.what), default=0)
         rows.add_options([Option(_row(choice, words, min(widest, _WIDEST_VALUE))) for choice in found])
@@ -88,11 +89,11 @@ class ChooseOne(ModalScreen[str | None]):
             rows.add_option(Option("Nothing has these words." if words else self._nothing, disabled=True))
 
     def action_move(self, how: str) -> None:
-        getattr(self.query_one(OptionList), f"action_{how}")()
+        getattr(self._rows, f"action_{how}")()
 
     @on(Input.Submitted)
     def accept(self) -> None:
-        self._choose(self.query_one(OptionList).highlighted)
+        self._choose(self._rows.highlighted)
 
     @on(OptionList.OptionSelected)
     def accept_clicked(self, event: OptionList.OptionSelected) -> None:
