@@ -27,7 +27,7 @@ from tui_chat.shelf_changes import ShelfChanges
 from tui_chat.text import plain
 from tui_chat.widgets.conversation_titles import Marks, Titles
 
-_TYPING_PAUSE_SECONDS = 0.12
+TYPING_PAUSE_SECONDS = 0.12
 _TAGS_SHOWN = 12
 
 
@@ -39,6 +39,7 @@ class ConversationList(Vertical):
         """The user chose a conversation."""
 
         conversation: int
+        message: int | None = None  # the one in which a search found something
 
     @dataclass
     class Deleted(Message):
@@ -64,10 +65,10 @@ class ConversationList(Vertical):
         self._shelf = Shelf(conversations.file)
         self._search = Input(placeholder="Search words or #tags", compact=True, id="search")
         self._titles = Titles()
-        self._changes = ShelfChanges(self._titles, conversations, self._let_go, lambda: self._query)
+        self._changes = ShelfChanges(self._titles, conversations, self._let_go, lambda: self.listed_query)
         self._note = Static(markup=False, classes="note")
         self._marks = Marks()
-        self._query = ""  # of what is listed
+        self.listed_query = ""  # what the list is narrowed to
         self.recent = RecentConversations()
         self.count = 0  # of all conversations, as last read
 
@@ -108,10 +109,12 @@ class ConversationList(Vertical):
     async def reload(self) -> None:
         """Read the list, or what the search finds, and show it."""
         query = self._search.value.strip()
-        if query and query != self._query:
-            await asyncio.sleep(_TYPING_PAUSE_SECONDS)
+        if query and query != self.listed_query:
+            await asyncio.sleep(TYPING_PAUSE_SECONDS)
         pages = (
-            1 if query != self._query or not self._titles.has_focus else -(-len(self._titles.talks) // PAGE)
+            1
+            if query != self.listed_query or not self._titles.has_focus
+            else -(-len(self._titles.talks) // PAGE)
         )
         limit = PAGE * max(1, pages)
         try:
@@ -121,7 +124,7 @@ class ConversationList(Vertical):
         except UserError as error:
             self._note.update(plain(str(error)))
             return
-        self._query = query
+        self.listed_query = query
         width = max(self.size.width - 4, 12)
         self._titles.put(found, width, self._marks, is_found=bool(query), has_more=len(found) == limit)
         self._note.update(plain(note))
@@ -146,7 +149,7 @@ class ConversationList(Vertical):
         event.stop()
         before = list(self._titles.talks)
         try:
-            more = await asyncio.to_thread(self._shelf.page, self._query, PAGE, len(before))
+            more = await asyncio.to_thread(self._shelf.page, self.listed_query, PAGE, len(before))
         except UserError as error:
             self._note.update(plain(str(error)))
             return
@@ -200,7 +203,7 @@ class ConversationList(Vertical):
                 await asyncio.to_thread(self._conversations.show_branch, conversation, message)
             except UserError as error:
                 self.notify(str(error), severity="error", markup=False)
-        self.post_message(self.Opened(conversation))
+        self.post_message(self.Opened(conversation, message))
 
     @work(exclusive=True, group="switch")
     async def switch(self, current: int | None, choose: bool) -> None:
