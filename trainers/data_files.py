@@ -24,6 +24,7 @@ from trainers.packed_files import inner_suffix, open_unpacked, reading
 
 Reject = Callable[[int, str], None]  # line number, reason
 
+NOT_UTF8 = "not UTF-8"  # the reason of a line
 LINE_LIMIT = 1_000_000  # bytes of one JSON row
 BLOCK_SIZE = 1 << 20  # bytes of plain text read at once
 ARRAY_LIMIT = 1 << 30  # bytes of one JSON array; lines have no such limit
@@ -183,7 +184,7 @@ def _line_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
         except RecursionError:
             reject(number, "nested too deeply")
         except UnicodeDecodeError:
-            reject(number, "not UTF-8")
+            reject(number, NOT_UTF8)
         except msgspec.DecodeError as error:
             is_half = "truncated" in str(error) and _HALF_CHARACTER.search(line)
             why = "holds half of a character (a lone surrogate)" if is_half else f"not valid JSON ({error})"
@@ -321,7 +322,7 @@ def _good_lines(block: bytes, first_line: int, reject: Reject) -> Iterator[str]:
         try:
             yield line.decode()
         except UnicodeDecodeError:
-            reject(number, "not UTF-8")
+            reject(number, NOT_UTF8)
 
 
 def _read(file: IO[bytes], size: int, path: Path) -> bytes:

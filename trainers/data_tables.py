@@ -17,7 +17,7 @@ from typing import IO, Any
 import msgspec
 
 from engine.errors import UserError
-from trainers.data_files import LINE_LIMIT, TABLE_SUFFIXES, Reject, open_data, read_line
+from trainers.data_files import LINE_LIMIT, NOT_UTF8, TABLE_SUFFIXES, Reject, open_data, read_line
 from trainers.packed_files import inner_suffix
 from trainers.row_formats import FIELD_NAMES, is_a_format
 
@@ -92,7 +92,7 @@ class _Lines:
         try:
             return line.decode()
         except UnicodeDecodeError:
-            self.problem = self.problem or "not UTF-8"
+            self.problem = self.problem or NOT_UTF8
             return line.decode(errors="replace")
 
 

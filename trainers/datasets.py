@@ -20,6 +20,7 @@ from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.records import Record
 from trainers.data_files import (
+    NOT_UTF8,
     Reject,
     data_files,
     holds_rows,
@@ -167,6 +168,7 @@ class _Looking:
         self._characters = 0
         self._rejected: list[RejectedLine] = []
         self._rejected_count = 0
+        self._wrongly_encoded = 0
         self._seen: set[bytes] = set()
         self._duplicates = 0
         self._preview: list[str] = []
@@ -223,6 +225,8 @@ class _Looking:
             yield "1 line cannot be used; it is left out."
         elif self._rejected_count:
             yield f"{self._rejected_count:,} lines cannot be used; they are left out."
+        if self._wrongly_encoded:
+            yield "Not all of it is UTF-8: saved in another encoding, such as Windows-1252. Save it as UTF-8 to use it."
         if rows and self._duplicates > rows // 10:
             what = "row is an exact repetition" if self._duplicates == 1 else "rows are exact repetitions"
             yield f"{self._duplicates:,} {what} of earlier ones."
@@ -239,6 +243,7 @@ class _Looking:
 
         def reject(line: int, reason: str) -> None:
             self._rejected_count += 1
+            self._wrongly_encoded += reason == NOT_UTF8
             if len(self._rejected) < _REJECTED_SHOWN:
                 self._rejected.append(RejectedLine(line=line, reason=reason, file=name))
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median, pstdev
 from typing import Literal, NamedTuple
 
-from trainers.floors import Floors
+from trainers.floors import Floor, Floors
 from trainers.run_directory import MetricsRow
 
 Tone = Literal["good", "neutral", "warning", "bad"]
@@ -172,8 +172,11 @@ def _progress(curves: Curves, known: Circumstances) -> Verdict:
     )
     where = floor_words(curves.val_losses[-1] if curves.val_losses else None, known.floors)
     detail = f"{trend}; {where}" if where else trend
-    if _is_below_counting(curves, known):
-        return Verdict("Has not beaten bigrams yet", detail, "neutral" if share > _FAST else "warning")
+    if floor := _next_of_the_easy(curves, known):
+        what_is_ahead = "blind guessing" if floor.name == "uniform" else f"{floor.name}s"
+        return Verdict(
+            f"Has not beaten {what_is_ahead} yet", detail, "neutral" if share > _FAST else "warning"
+        )
     if known.state == "finished":
         return _finished(share, detail)
     is_over = known.state in ("stopped", "failed", "crashed")
@@ -196,9 +199,14 @@ def _level(steps: Sequence[float], losses: Sequence[float], step: float) -> floa
     return fmean(losses[max(0, end - max(1, len(losses) // 10)) : end])
 
 
-def _is_below_counting(curves: Curves, known: Circumstances) -> bool:
-    bigram = known.floors.loss_of(2) if known.floors else None
-    return bigram is not None and bool(curves.val_losses) and curves.val_losses[-1] >= bigram
+def _next_of_the_easy(curves: Curves, known: Circumstances) -> Floor | None:
+    """The next floor to pass, of those up to bigrams; None when all of them are."""
+    if known.floors is None or not curves.val_losses:
+        return None
+    easy = (
+        floor for floor in known.floors.floors if floor.order <= 2 and curves.val_losses[-1] >= floor.loss
+    )
+    return max(easy, key=lambda floor: floor.loss, default=None)
 
 
 def floor_words(val_loss: float | None, floors: Floors | None) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
+from tui_chat.quantities import counted
 
 if TYPE_CHECKING:  # reading the help should not load what evaluates
     from trainers.evaluation import Evaluation, EvaluationProgress, EvaluationRequest, ModelFigures, Reply
@@ -173,18 +174,16 @@ def in_words(evaluation: Evaluation, responses: str | None = None) -> str:
     """An evaluation as a table, two models side by side."""
     from tui_chat.text import one_line  # here: it needs Textual, which `--help` should not wait for
 
-    count = (
-        f"{evaluation.rows:,} rows"
-        if evaluation.split == "all"
-        else f"{evaluation.rows:,} rows of {evaluation.split}"
-    )
+    count = counted(evaluation.rows, "row")
+    if evaluation.split != "all":
+        count = f"{count} of {evaluation.split}"
     lines = [f"{one_line(evaluation.data)}: {count}", ""]
     lines += _table(*evaluation.models) if len(evaluation.models) == 1 else _comparison(evaluation.models)
     lines.append("")
     for figures in evaluation.models:
         lines += [f"{one_line(figures.model, 60)}: {note}" for note in _notes(figures)]
     if evaluation.rejected:
-        lines.append(f"{evaluation.rejected:,} lines cannot be used; `tui-chat data` names them.")
+        lines.append(f"{counted(evaluation.rejected, 'line')} cannot be used; `tui-chat data` names them.")
     if evaluation.left_out:
         lines.append(f"{evaluation.left_out:,} rows do not fit whole into both models and are left out.")
     if responses is not None:

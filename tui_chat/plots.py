@@ -14,6 +14,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,6 +44,12 @@ _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#
 def default_path(run: RunDirectory, kind: Kind) -> Path:
     """Where a plot goes when nobody says where: loss-plot.png in the run's directory."""
     return run.path / f"{kind}-plot.png"
+
+
+def path_to_export(run: RunDirectory, kind: Kind) -> Path:
+    """What the app writes, where no name can be given: a picture, or without matplotlib the numbers."""
+    path = default_path(run, kind)
+    return path if find_spec("matplotlib") else path.with_suffix(".csv")
 
 
 def write_plot(runs: Sequence[RunDirectory], kind: Kind, path: Path) -> None:

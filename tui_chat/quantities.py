@@ -76,3 +76,11 @@ def operations(per_second: float | None) -> str:
 def loss(value: float | None) -> str:
     """A loss with the four decimals that runs are compared by."""
     return f"{value:.4f}" if value is not None and math.isfinite(value) else NOTHING
+
+
+def perplexity(loss: float | None) -> str:
+    """Of a loss in nats: 6.7, 1,204.5; from a million on 2.3e+08."""
+    if loss is None or not loss < 700:  # also NaN; of more, e to the power of it is infinite
+        return NOTHING
+    value = math.exp(loss)
+    return f"{value:.2g}" if value >= 1e6 else f"{value:,.1f}"

@@ -153,6 +153,7 @@ def test_text_lines_that_are_not_utf8_are_left_out_and_named(tmp_path: Path) -> 
     report = inspect(path)
     assert "".join(read_text_chunks(path)) == "one\nthree\n"
     assert [(bad.line, bad.reason) for bad in report.rejected] == [(2, "not UTF-8")]
+    assert any("Save it as UTF-8" in warning for warning in report.warnings)
 
 
 @pytest.mark.parametrize(

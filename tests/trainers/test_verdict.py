@@ -132,6 +132,12 @@ def test_a_model_above_the_bigrams_is_told_so():
     assert "better than counting unigrams (3.35), not yet than bigrams (2.49)" in found.detail
 
 
+@pytest.mark.parametrize(("loss", "ahead"), [(4.18, "blind guessing"), (3.6, "unigrams")])
+def test_the_next_floor_is_the_one_that_is_named(loss: float, ahead: str):
+    found = said(curves(falling(loss, 300), falling(loss, 300)))
+    assert found.headline == f"Has not beaten {ahead} yet"
+
+
 def test_a_run_that_has_ended_is_spoken_of_in_the_past():
     assert said(curves(falling(1.3, 900), falling(1.4, 900)), "stopped").headline == "Was still learning fast"
 

@@ -64,7 +64,7 @@ def test_replies_are_saved_beside_what_was_expected_and_two_models_stand_side_by
         *("loss", "perplexity", "bits/byte", "accuracy"),
     ]
     assert max(map(len, lines[1:20])) <= 80
-    assert "ROUGE-L" in out and "1 lines cannot be used" in out and str(saved) in out
+    assert "ROUGE-L" in out and "1 line cannot be used" in out and str(saved) in out
 
 
 def test_the_second_model_is_under_against_in_json(

@@ -11,8 +11,9 @@ from engine.errors import UserError
 from engine.paths import runs_path
 from tests.tui_chat.fake_run import FakeRun
 from trainers.run_directory import RunDirectory
+from tui_chat import plots
 from tui_chat.cli import main
-from tui_chat.plots import csv_of, default_path, plot_in_child, write_plot
+from tui_chat.plots import csv_of, default_path, path_to_export, plot_in_child, write_plot
 from tui_chat.screens.compare_runs import beside
 
 HAS_MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
@@ -108,6 +109,15 @@ async def test_what_the_other_process_says_is_told(run: RunDirectory):
 def test_a_plot_is_named_by_its_kind(run: RunDirectory):
     assert default_path(run, "accuracy") == run.path / "accuracy-plot.png"
     assert default_path(run, "loss").name == "loss-plot.png"
+
+
+def test_the_app_exports_numbers_where_no_picture_can_be_drawn(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
+    assert path_to_export(run, "loss") == run.path / "loss-plot.csv"
+    monkeypatch.setattr(plots, "find_spec", lambda name: object())
+    assert path_to_export(run, "loss") == run.path / "loss-plot.png"
 
 
 def test_the_chosen_run_is_compared_with_the_marked_or_else_with_its_neighbour():

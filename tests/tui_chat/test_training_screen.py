@@ -84,6 +84,8 @@ async def test_what_a_run_writes_appears_while_it_is_watched():
     async with TrainingApp().run_test(size=(120, 40)) as pilot:
         screen = await settle(pilot)
         assert "starting: reading data" in text_of(screen, "#facts")
+        run.status(state="starting", stage="starting")
+        assert "starting: " not in text_of(await settle(pilot), "#facts")
         run.train_until(500)
         run.sample(500, "But soft, what light")
         run.log("step 500: checkpoint saved")
@@ -414,6 +416,7 @@ async def test_comparing_shows_only_the_settings_that_differ():
         assert "learning_rate" in words and "0.0003" in words and "0.002" in words
         assert "num_layers" not in words
         assert "★ quick" in words
+        assert "tokens per second  " in words  # the longest name keeps clear of its values
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, TrainingScreen)
 

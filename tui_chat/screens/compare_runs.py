@@ -33,7 +33,7 @@ _RESULTS: tuple[tuple[str, Callable[[RunStatus], str]], ...] = (
     ("memory", lambda status: quantities.byte_count(status.memory_bytes)),
     ("parameters", lambda status: quantities.count(status.num_parameters or None)),
 )
-_NAMES_WIDTH, _LEAST_COLUMN = 19, 14
+_LEAST_COLUMN = 14
 
 
 def beside(chosen: str, marked: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -73,24 +73,26 @@ class CompareRuns(ModalScreen[None]):
 
 def comparison_words(comparison: Comparison, width: int) -> Content:
     """The table, `width` cells wide."""
-    column = max(_LEAST_COLUMN, min(30, (width - _NAMES_WIDTH) // len(comparison.names)))
-    lines = [_line("", comparison.names, column, "bold", comparison.best)]
+    first = 4 + max(len(name) for name, _ in (*comparison.settings, *_RESULTS))
+    column = max(_LEAST_COLUMN, min(30, (width - first) // len(comparison.names)))
+    lines = [_line("", comparison.names, first, column, "bold", comparison.best)]
     lines.append(Content.styled("Settings that differ", "bold $text-accent"))
-    lines += [_line(name, values, column) for name, values in comparison.settings]
+    lines += [_line(name, values, first, column) for name, values in comparison.settings]
     if not comparison.settings:
         lines.append(Content.styled("  none: the same settings", "$foreground 60%"))
     lines += [Content(""), Content.styled("What came of it", "bold $text-accent")]
     for what, shown in _RESULTS:
         values = tuple(shown(status) for status in comparison.statuses)
         if any(value != quantities.NOTHING for value in values):
-            lines.append(_line(what, values, column))
+            lines.append(_line(what, values, first, column))
     lines += [Content(""), Content.styled(_note(comparison), "$foreground 60%")]
     return Content("\n").join(lines)
 
 
 def _line(
-    name: str, values: tuple[str, ...], column: int, style: str = "", best: int | None = None
+    name: str, values: tuple[str, ...], first: int, column: int, style: str = "", best: int | None = None
 ) -> Content:
+    """A name in `first` cells, and the values in columns."""
     cells = [
         (
             one_line(f"★ {value}" if place == best else value, column - 2).ljust(column),
@@ -98,7 +100,7 @@ def _line(
         )
         for place, value in enumerate(values)
     ]
-    return Content.assemble((f"  {name:<{_NAMES_WIDTH - 2}}", "$foreground 70%"), *cells)
+    return Content.assemble((f"  {name:<{first - 2}}", "$foreground 70%"), *cells)
 
 
 def _note(comparison: Comparison) -> str:

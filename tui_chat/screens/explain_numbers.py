@@ -5,7 +5,6 @@ The one rule: an explanation says what the figure means, and what a good or a ba
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Mapping
 from typing import ClassVar
@@ -110,12 +109,11 @@ def explanation_words(
 
 def values_of(status: RunStatus, latest: dict[str, float | None], compute: str, share: str) -> dict[str, str]:
     """The values to show; `latest` are the last ones of the curves by name."""
-    perplexity = math.exp(min(status.val_loss, 50)) if status.val_loss is not None else None
     accuracy = latest.get("val_accuracy")
     return {
         "loss": quantities.loss(status.loss),
         "validation loss": quantities.loss(status.val_loss),
-        "perplexity": short_number(perplexity),
+        "perplexity": quantities.perplexity(status.val_loss),
         "bits per byte": short_number(status.val_bits_per_byte),
         "accuracy": f"{accuracy:.1%}" if accuracy is not None else quantities.NOTHING,
         "learning rate": short_number(status.learning_rate),

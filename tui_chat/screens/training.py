@@ -23,7 +23,7 @@ from trainers import launcher
 from trainers.run_comparison import compare
 from trainers.run_directory import RunDirectory
 from tui_chat.key_bindings import key_in_words
-from tui_chat.plots import default_path, plot_in_child
+from tui_chat.plots import path_to_export, plot_in_child
 from tui_chat.run_watch import RunWatch, WatchedRun, look_at
 from tui_chat.screens.compare_runs import CompareRuns, beside
 from tui_chat.screens.question import Question
@@ -244,14 +244,15 @@ class TrainingScreen(RunSteering):
         if self.chosen is None:
             return
         run, kind = self.chosen.run, self.query_one(RunCurves).plot_kind
-        path = default_path(run, kind)
+        path = path_to_export(run, kind)
         others = [name for name in self.query_one(RunList).marked if name != run.name]
         try:
             await plot_in_child([run.name, *others], kind, path)
         except (UserError, OSError) as error:
             self._say(str(error), "error")
         else:
-            self._say(f"The curves are in {path}")
+            more = ". For a picture: pip install 'tui-chat[plots]'" if path.suffix == ".csv" else ""
+            self._say(f"The curves are in {path}{more}")
 
     def action_explain(self) -> None:
         """What the figures mean, in plain words."""

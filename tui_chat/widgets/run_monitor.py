@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from dataclasses import dataclass
 
 from textual import on, work
@@ -295,9 +294,7 @@ def _tab_words(number: int, title: str) -> Content:
 
 def _checkpoint_words(point: CheckpointInfo) -> Content:
     loss = quantities.loss(point.val_loss)
-    perplexity = (
-        f"{math.exp(min(point.val_loss, 20)):.1f}" if point.val_loss is not None else quantities.NOTHING
-    )
+    perplexity = quantities.perplexity(point.val_loss)
     return Content.assemble(
         (f"step {point.step:>9,}", "bold"),
         ("    validation ", "$foreground 60%"),

@@ -49,7 +49,7 @@ def state_words(watched: WatchedRun) -> str:
         return f"paused: {_REASONS[status.paused_for]}"
     if status.state == "running" and "pause" in watched.wishes:
         return "pausing"
-    if status.state == "starting" and status.stage:
+    if status.state == "starting" and status.stage not in ("", "starting"):
         return f"starting: {one_line(status.stage, 40)}"
     return status.state
 
