@@ -147,7 +147,7 @@ class RunDirectory:
     def status(self) -> RunStatus:
         """What is happening now; a run whose process is gone is reported as crashed."""
         try:
-            status = RunStatus.from_json((self.path / "status.json").read_bytes(), "status.json")
+            status = of_any_version(RunStatus, (self.path / "status.json").read_bytes(), "status.json")
         except (OSError, UserError):
             return RunStatus(state="crashed", error="status.json is missing or damaged")
         if status.state not in ("starting", "running", "paused"):
@@ -300,9 +300,32 @@ def _read_lines(path: Path, offset: int) -> tuple[list[bytes], int]:
 
 def _decode(line: bytes, kind: type[T]) -> T | None:
     try:
-        return kind.from_json(line, "row")
+        return of_any_version(kind, line, "row")
     except UserError:
         return None
+
+
+def of_any_version(kind: type[T], data: bytes, source: str) -> T:
+    """A record that a newer version may have written: what this one does not know is left out.
+
+    An app that is open during an upgrade goes on showing runs.
+
+    Raises:
+        UserError: when it is damaged.
+    """
+    try:
+        fields = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return kind.from_json(data, source)  # it says why not
+    if isinstance(fields, dict):
+        fields = _known_fields(kind, fields)
+        if isinstance(parts := fields.get("memory_parts"), dict):
+            fields["memory_parts"] = _known_fields(MemoryParts, parts)
+    return kind.from_dict(fields, source)
+
+
+def _known_fields(kind: type[Record], fields: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if name in kind.__struct_encode_fields__}
 
 
 def _loss(path: Path) -> float | None:

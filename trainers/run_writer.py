@@ -23,7 +23,7 @@ from engine.errors import UserError
 from engine.records import Record
 from trainers.checkpoints import DISK_FULL
 from trainers.durable_files import replace_file
-from trainers.run_directory import MetricsRow, RunDirectory, RunState, SampleRow
+from trainers.run_directory import MetricsRow, RunDirectory, RunState, SampleRow, of_any_version
 
 T = TypeVar("T", MetricsRow, SampleRow)
 _SECONDS_BETWEEN_STATUSES = 1.0
@@ -134,6 +134,6 @@ def _keep(path: Path, kind: type[T], step: int) -> None:
 
 def _step(line: bytes, kind: type[T]) -> float:
     try:
-        return kind.from_json(line, "row").step
+        return of_any_version(kind, line, "row").step
     except UserError:
         return float("inf")  # a torn line goes
