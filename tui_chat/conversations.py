@@ -15,6 +15,7 @@ stores of their own on the same connection (`conversation_file`).
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -32,11 +33,12 @@ from tui_chat.conversation_records import (
     storable,
     values_of,
 )
+from tui_chat.conversation_shelf import Shelf
 from tui_chat.conversation_tree import ConversationTree
 from tui_chat.reply_tokens import ReplyTokens
 from tui_chat.unsaved_replies import UnsavedReplies
 
-__all__ = ["Conversation", "Conversations", "StoredMessage", "fts_terms", "storable"]
+__all__ = ["Conversation", "Conversations", "StoredMessage", "storable"]
 
 KEEP_DELETED_SECONDS = 7 * 24 * 3600
 
@@ -46,11 +48,6 @@ _LIST = """
            coalesce((SELECT substr(content, 1, 300) FROM messages m WHERE m.id = coalesce(
                c.leaf, (SELECT max(id) FROM messages n WHERE n.conversation = c.id))), '')
     FROM conversations c WHERE c.deleted IS NULL
-"""
-_FOUND_WORDS = """
-    SELECT m.conversation, m.id, snippet(messages_fts, 0, '', '', '…', 16)
-    FROM messages_fts JOIN messages m ON m.id = messages_fts.rowid
-    WHERE messages_fts MATCH :terms ORDER BY m.id DESC LIMIT 2000
 """
 _LAST_MESSAGE = """
     SELECT coalesce((SELECT id FROM messages WHERE id = c.leaf),
@@ -134,22 +131,17 @@ class Conversations:
         return self._conversations(_LIST + " ORDER BY c.updated DESC LIMIT :limit", {"limit": limit})
 
     def search(self, query: str, limit: int = 200) -> list[Conversation]:
-        """Conversations with a message that holds all words of `query`, or with it in their title.
-
-        The words may be unfinished; `preview` shows where they were found. Never refuses a query.
-        """
-        terms = fts_terms(query)
-        if not terms:
-            return self.newest(limit)
-        found: dict[int, tuple[int, str]] = {}  # the newest message of each
-        for conversation, message, words in self.file.read(_FOUND_WORDS, {"terms": terms}):
-            found.setdefault(conversation, (message, words))
-        in_title = query.strip().lower()
+        """What `Shelf.page` finds, with what it takes to open it; pinned ones first. Never refuses a query."""
+        found = {talk.id: talk for talk in Shelf(self.file).page(query, limit)}
+        rows = self._conversations(
+            _LIST + " AND c.id IN (SELECT value FROM json_each(:ids))", {"ids": json.dumps(list(found))}
+        )
+        talks = {row.id: row for row in rows}
         return [
-            replace(talk, found_in=found[talk.id][0], preview=found[talk.id][1]) if talk.id in found else talk
-            for talk in self.newest(limit=-1)
-            if talk.id in found or in_title in talk.title.lower()
-        ][:limit]
+            replace(talks[id], preview=talk.preview, found_in=talk.found_in)
+            for id, talk in found.items()
+            if id in talks
+        ]
 
     def get(self, conversation: int) -> Conversation | None:
         """One conversation, or None when it is gone."""
@@ -293,12 +285,6 @@ class Conversations:
 
     def _conversations(self, query: str, values: dict[str, Any]) -> list[Conversation]:
         return [Conversation(*row) for row in self.file.read(query, values)]
-
-
-def fts_terms(query: str) -> str:
-    """An FTS5 query that means all words of `query`; every character is searched for, none is syntax."""
-    words = storable(query).replace("\0", " ").replace('"', " ").split()
-    return " ".join(f'"{word}"*' for word in words if any(character.isalnum() for character in word))
 
 
 def _update(execute: Any, message: StoredMessage) -> None:
