@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from textual.notifications import SeverityLevel
     from textual.theme import Theme
 
+    from tui_chat.chat_settings import ChatSettings
     from tui_chat.screens.settings import SettingsScreen
     from tui_chat.widgets.prose import Prose
 
@@ -74,8 +75,9 @@ class TuiChatApp(App[None]):
         engine_factory: EngineFactory | None = None,
         conversations: Conversations | None = None,
         workspace: WorkspaceFile | None = None,
+        begins_with: ChatSettings | None = None,
     ) -> None:
-        """`run_name` opens the app on that run's monitor; the last three are for tests."""
+        """`run_name` opens the app on that run's monitor, `begins_with` a chat; the three between are for tests."""
         super().__init__()
         self.loaded = loaded
         self._is_looking = False  # at themes
@@ -85,8 +87,10 @@ class TuiChatApp(App[None]):
         self.engines = Engines(factory, lambda reference: self.chat.engine_changed(reference))
         if workspace is None and conversations is None:
             workspace = WorkspaceFile(workspace_path())
-        begins_anew = loaded.origin_of("chat.model") == "flag"
+        begins_anew = loaded.origin_of("chat.model") == "flag" or begins_with is not None
         self.chat = ChatScreen(loaded.config, self.conversations, self.engines, workspace, begins_anew)
+        if begins_with is not None:
+            self.chat.pane.session.settings = begins_with
         self.add_mode("chat", lambda: self.chat)
         self.add_mode("training", self._training_screen)
         self._theme_problem = themes.use_theme(self, loaded.config.ui.theme)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.records import Record
+
+if TYPE_CHECKING:
+    from tui_chat.config_schema import AppConfig
 
 
 class ChatSettings(Record):
@@ -30,6 +34,12 @@ class ChatSettings(Record):
         parts += [f"rep {chosen.repetition_penalty:g}"] if chosen.repetition_penalty != 1 else []
         parts += [f"seed {chosen.seed}"] if chosen.seed is not None else []
         return " · ".join(parts)
+
+
+def default_settings(config: AppConfig) -> ChatSettings:
+    """What a new chat starts with."""
+    chat = config.chat
+    return ChatSettings(model=chat.model, generation=config.generation, system_prompt=chat.system_prompt)
 
 
 def with_seed(generation: GenerationSettings, seed: int | None) -> GenerationSettings:

@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands_conversations,
         commands_evaluate,
         commands_models,
+        commands_personas,
         commands_training,
     )
 
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-m", "--model", metavar="REF", help="model of the first pane, as in `tui-chat models`"
     )
+    parser.add_argument("--persona", metavar="NAME", help="begin a chat with one of `tui-chat personas`")
     parser.add_argument("--theme", help="colours of this session, such as textual-light")
     parser.set_defaults(run=open_app, run_name=None)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -62,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands_training.add_training_commands(subparsers)
     commands_models.add_models_command(subparsers)
     commands_conversations.add_conversations_command(subparsers)
+    commands_personas.add_personas_command(subparsers)
     commands_config.add_config_commands(subparsers)
     commands_evaluate.add_evaluate_command(subparsers)
     return parser
@@ -71,7 +74,9 @@ def open_app(options: argparse.Namespace) -> int:
     """Open the app; on a run's monitor when `options.run_name` is given."""
     from tui_chat.start import start_app  # here: Textual is 0.2 s that no other command needs
 
-    return start_app(model=options.model, theme=options.theme, run_name=options.run_name)
+    return start_app(
+        model=options.model, theme=options.theme, run_name=options.run_name, persona=options.persona
+    )
 
 
 if __name__ == "__main__":

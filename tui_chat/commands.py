@@ -67,6 +67,7 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
         ("New chat", "Begin an empty conversation", chat.action_new_chat),
         ("Choose model", "Talk to another model here", chat.action_choose_model),
         ("Settings of this pane", "Temperature, top-k, system prompt …", chat.action_pane_settings),
+        ("Personas", "Who the model is to be: choose, make, edit, share", chat.action_personas),
         ("New pane", "A chat beside this one, with its own model", chat.action_new_pane),
         ("Next pane", "Go to the pane on the right", lambda: chat.action_next_pane(1)),
         ("Pane before", "Go to the pane on the left", lambda: chat.action_next_pane(-1)),

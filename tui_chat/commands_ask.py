@@ -20,6 +20,7 @@ from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
 from tui_chat.command_flags import add_engine_flags, add_sampling_flags, sampling_wishes
 from tui_chat.commands_ask_interactively import add_interactive_flags, chat_in_lines
+from tui_chat.commands_personas import config_with
 
 if TYPE_CHECKING:
     from engine.process import ProcessEngine
@@ -43,6 +44,7 @@ def add_ask_command(subparsers: Any) -> None:
     parser.add_argument("--backend", choices=["auto", "scratch", "hf"])
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16", "int8"])
     add_engine_flags(parser)
+    parser.add_argument("--persona", metavar="NAME", help="answer as one of `tui-chat personas`")
     parser.add_argument("--system", metavar="TEXT", help="instructions that stand before the conversation")
     parser.add_argument("--raw", action="store_true", help="continue the text as it is, without chat format")
     add_sampling_flags(parser)
@@ -94,7 +96,7 @@ def _config(options: argparse.Namespace) -> AppConfig:
     loaded = load_config(config_path())
     for problem in loaded.problems:
         print(f"tui-chat: {problem}", file=sys.stderr)
-    return loaded.config
+    return loaded.config if options.persona is None else config_with(options.persona, loaded.config)
 
 
 def _engine_and_settings(

@@ -5,13 +5,26 @@ The one rule: when the terminal cannot show the app, a sentence says so before a
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from engine.errors import UserError
 
+if TYPE_CHECKING:
+    from tui_chat.chat_settings import ChatSettings
+    from tui_chat.config import LoadedConfig
 
-def start_app(model: str | None = None, theme: str | None = None, run_name: str | None = None) -> int:
+
+def start_app(
+    model: str | None = None,
+    theme: str | None = None,
+    run_name: str | None = None,
+    persona: str | None = None,
+) -> int:
     """Run the app until it is closed.
 
     Raises:
@@ -25,11 +38,28 @@ def start_app(model: str | None = None, theme: str | None = None, run_name: str 
     flags = {
         key: value for key, value in {"chat.model": model, "ui.theme": theme}.items() if value is not None
     }
-    app = TuiChatApp(load_config(config_path(), flags=flags), run_name=run_name)
+    loaded = load_config(config_path(), flags=flags)
+    begins_with: ChatSettings | None = None
+    if persona is not None:
+        loaded, begins_with = _with_persona(loaded, persona)
+    app = TuiChatApp(loaded, run_name=run_name, begins_with=begins_with)
     app.run()
     for line in runs_that_go_on():
         print(line)
     return app.return_code or 0
+
+
+def _with_persona(loaded: LoadedConfig, name: str) -> tuple[LoadedConfig, ChatSettings]:
+    """The settings of a chat with a persona; a model of it that is not there is among the problems."""
+    from tui_chat.chat_settings import default_settings
+    from tui_chat.personas.choosing import settings_with
+    from tui_chat.personas.library import find_persona
+
+    usual, persona = default_settings(loaded.config), find_persona(name).persona
+    if loaded.origin_of("chat.model") == "flag":
+        persona = replace(persona, model="")
+    settings, notice = settings_with(persona, usual, usual, loaded.config.providers)
+    return dataclasses.replace(loaded, problems=(*loaded.problems, *filter(None, [notice]))), settings
 
 
 def runs_that_go_on() -> list[str]:

@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
 from engine.model_library import run_of
-from tui_chat.chat_settings import ChatSettings
+from tui_chat.chat_settings import ChatSettings, default_settings
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.config_schema import AppConfig
 from tui_chat.conversations import Conversations
@@ -69,6 +69,7 @@ class ChatScreen(ListedChat):
         _key("ctrl+b", "toggle_list", "Chats", "list", "Go to the conversations; again: hide them"),
         _key("ctrl+f", "search", "Search", "search", "Search all messages", priority=True, show=False),
         _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
+        _key("alt+p", "personas", "Personas", "personas", "Who the model is to be", show=False),
         _key("alt+c", "copy_reply", "Copy the last reply", "copy_reply", show=False),
         _key("alt+b", "copy_code", "Copy its last code block", "copy_code", show=False),
         _key(
@@ -164,8 +165,7 @@ class ChatScreen(ListedChat):
     @property
     def default_settings(self) -> ChatSettings:
         """What a new chat starts with."""
-        chat, generation = self._config.chat, self._config.generation
-        return ChatSettings(model=chat.model, generation=generation, system_prompt=chat.system_prompt)
+        return default_settings(self._config)
 
     def _new_pane(self, settings: ChatSettings) -> ChatPane:
         ui = self._config.ui
@@ -243,6 +243,11 @@ class ChatScreen(ListedChat):
 
     async def action_pane_settings(self) -> None:
         await pane_dialogs.toggle_settings(self)
+
+    @work
+    async def action_personas(self) -> None:
+        if await pane_dialogs.ask_for_persona(self.pane):
+            self.show_what_is_open()
 
     @work
     async def action_step_checkpoints(self) -> None:

@@ -1,4 +1,4 @@
-"""The dialogs of a pane: its model, its settings, its question at other checkpoints.
+"""The dialogs of a pane: its model, its settings, its persona, its question at other checkpoints.
 
     reference = await pane_dialogs.choose_model(pane)
 
@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from tui_chat.chat_settings import default_settings
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine
 from tui_chat.key_bindings import key_in_words
@@ -18,6 +19,8 @@ from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.message_view import MessageView
 
 if TYPE_CHECKING:
+    from tui_chat.config import LoadedConfig
+    from tui_chat.personas.persona import Persona
     from tui_chat.screens.chat import ChatScreen
 
 # The dialogs are imported where they are opened: the first paint does not need them.
@@ -43,6 +46,46 @@ async def toggle_settings(screen: ChatScreen) -> None:
     drawer = SettingsDrawer(lambda: screen.pane, lambda: screen.default_settings, screen.focus_prompt)
     await screen.query_one("#chat").mount(drawer)
     drawer.focus_first()
+
+
+async def ask_for_persona(pane: ChatPane) -> bool:
+    """Show all personas; whether one was chosen."""
+    from tui_chat.screens.personas import PersonaScreen
+
+    choice = await pane.app.push_screen_wait(PersonaScreen(pane.settings))
+    if choice is not None:
+        if choice.is_new_chat:
+            await pane.begin_anew()
+        await use_persona(pane, choice.persona)
+    return choice is not None
+
+
+async def choose_persona(pane: ChatPane, name: str) -> None:
+    """Answer as the persona of this name from now on; as nobody when it is empty or "none".
+
+    Raises:
+        UserError: when there is no such persona; nothing has changed then.
+    """
+    from tui_chat.personas.library import find_persona
+
+    is_nobody = name.strip().casefold() in ("", "none")
+    await use_persona(pane, None if is_nobody else (await asyncio.to_thread(find_persona, name)).persona)
+
+
+async def use_persona(pane: ChatPane, persona: Persona | None) -> None:
+    """Answer as this persona from now on, or as nobody."""
+    from tui_chat.personas.choosing import settings_with, settings_without
+
+    loaded: LoadedConfig = pane.app.loaded  # type: ignore[attr-defined]
+    default = default_settings(loaded.config)
+    if persona is None:
+        settings, notice = settings_without(pane.settings, default), ""
+    else:
+        providers = loaded.config.providers
+        settings, notice = await asyncio.to_thread(settings_with, persona, pane.settings, default, providers)
+    await pane.change_settings(settings)
+    if notice:
+        pane.notify(notice, severity="warning", timeout=12, markup=False)
 
 
 async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:

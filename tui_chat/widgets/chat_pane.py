@@ -23,7 +23,7 @@ from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversation, Conversations, StoredMessage, storable
 from tui_chat.engines import Engines
 from tui_chat.reply_tokens import Fork
-from tui_chat.text import one_line
+from tui_chat.text import one_line, plain
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_branches import Branches
 from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
@@ -108,13 +108,14 @@ class ChatPane(Vertical):
         if not self.is_attached:
             return
         place = f"{self.place} linked" if self.linked else self.place
-        self._title.show(self.model_name, self._status(), self.settings.summary, place)
+        settings = self.settings
+        self._title.show(self.model_name, self._status(), settings.summary, place, settings.persona)
         model = self._engines.engine_for(self.settings.model).model
         continues_text = model is not None and model.chat_format == "completion"
-        self.transcript.invite(continues_text, self.prompt.enter_sends)
-        who = "all panes" if self.linked else one_line(self.model_name, 30)
+        self.transcript.invite(continues_text, self.prompt.enter_sends, settings.persona, settings.greeting)
+        who = "all panes" if self.linked else one_line(settings.persona or self.model_name, 30)
         invitation = f"A text for {who} to continue" if continues_text else f"Message {who}"
-        self.prompt.placeholder = f"{invitation}; / for commands"
+        self.prompt.placeholder = plain(f"{invitation}; / for commands")
         self.refresh_bindings()
 
     def _status(self) -> str:

@@ -29,11 +29,12 @@ class PaneTitle(Horizontal):
     def on_resize(self) -> None:
         self._sampling.display = self.content_size.width >= self._needed
 
-    def show(self, name: str, status: str, sampling: str, place: str = "") -> None:
+    def show(self, name: str, status: str, sampling: str, place: str = "", persona: str = "") -> None:
         """`place` is "2/3" when there are several panes."""
         left = Content.assemble(
             (f"{place}  " if place else "", "dim"),
-            plain(one_line(name, 48)).stylize("bold"),
+            plain(f"{one_line(persona, 48)}  " if persona else "").stylize("bold"),
+            plain(one_line(name, 48)).stylize("" if persona else "bold"),
             plain(f"  {status}" if status else "").stylize("dim"),
         )
         self._model.update(left)

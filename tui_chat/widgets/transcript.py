@@ -49,7 +49,7 @@ class Transcript(VerticalScroll, can_focus=False):
         )  # as tall as the pane at least: few messages stand below
         self._earlier: list[StoredMessage] = []  # not mounted yet
         self._later: list[StoredMessage] = []  # not mounted, after a change of branches far above
-        self._invitation = (False, True)  # whether the model continues texts, and whether Enter sends
+        self._invitation: tuple[bool, bool, str, str] = (False, True, "", "")  # as `invite` has it
 
     def compose(self) -> ComposeResult:
         yield self._messages
@@ -76,9 +76,9 @@ class Transcript(VerticalScroll, can_focus=False):
                 await self._messages.mount(Welcome(*self._invitation))
         self.anchor()
 
-    def invite(self, continues_text: bool, enter_sends: bool) -> None:
-        """What an empty page suggests: a question, or a text to continue; and the key that sends it."""
-        self._invitation = (continues_text, enter_sends)
+    def invite(self, continues_text: bool, enter_sends: bool, persona: str = "", greeting: str = "") -> None:
+        """What an empty page suggests: a question, or a text to continue; the key that sends it; who says hello."""
+        self._invitation = (continues_text, enter_sends, persona, greeting)
         for welcome in self.query(Welcome):
             welcome.invite(*self._invitation)
 

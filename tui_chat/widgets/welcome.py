@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui_chat.key_bindings import key_in_words
+from tui_chat.text import one_line, plain
 from tui_chat.widgets.prompt_input import PromptInput
 
 _THINGS_TO_TRY = (  # no wider than the narrowest pane
@@ -23,24 +24,31 @@ _CONTINUES = (
     "It answers no questions. Begin one for it,",
     "such as: Once upon a time, there was a",
 )
+_LINES_OF_GREETING = 6
 
 
 class Welcome(Static):
     """A friendly empty page."""
 
-    def __init__(self, continues_text: bool = False, enter_sends: bool = True) -> None:
+    def __init__(
+        self, continues_text: bool = False, enter_sends: bool = True, persona: str = "", greeting: str = ""
+    ) -> None:
         super().__init__(markup=False)
         self._continues_text = continues_text
         self._enter_sends = enter_sends
+        self._persona = persona
+        self._greeting = greeting
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._show())
         self._show()
 
-    def invite(self, continues_text: bool, enter_sends: bool) -> None:
-        """Suggest what the model of this pane can do."""
-        if (continues_text, enter_sends) != (self._continues_text, self._enter_sends):
+    def invite(self, continues_text: bool, enter_sends: bool, persona: str = "", greeting: str = "") -> None:
+        """Suggest what the model of this pane can do, or let its persona say hello."""
+        before = self._continues_text, self._enter_sends, self._persona, self._greeting
+        if (continues_text, enter_sends, persona, greeting) != before:
             self._continues_text, self._enter_sends = continues_text, enter_sends
+            self._persona, self._greeting = persona, greeting
             self._show()
 
     def _show(self) -> None:
@@ -51,12 +59,14 @@ class Welcome(Static):
         lines = [(send, does), *((key_in_words(self, id), what) for id, what in _THINGS_TO_TRY)]
         widest = max(len(key) for key, _ in lines)
         title, *below = _CONTINUES if self._continues_text else _GREETING
+        if self._persona:
+            title, below = one_line(self._persona, 60), self._greeting.strip().splitlines()[:_LINES_OF_GREETING]
         things = [
             Content.assemble((key.ljust(widest), "$text-accent"), (f"   {what}", "dim"))
             for key, what in lines
         ]
         words = [
-            Content.styled(title, "bold $text-primary"),
-            *(Content.styled(line, "dim") for line in below),
+            plain(title).stylize("bold $text-primary"),
+            *(plain(line) if self._persona else Content.styled(line, "dim") for line in below),
         ]
         self.update(Content("\n").join([*words, Content(""), *things]))
