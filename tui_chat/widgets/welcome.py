@@ -60,7 +60,10 @@ class Welcome(Static):
         widest = max(len(key) for key, _ in lines)
         title, *below = _CONTINUES if self._continues_text else _GREETING
         if self._persona:
-            title, below = one_line(self._persona, 60), self._greeting.strip().splitlines()[:_LINES_OF_GREETING]
+            title, below = (
+                one_line(self._persona, 60),
+                self._greeting.strip().splitlines()[:_LINES_OF_GREETING],
+            )
         things = [
             Content.assemble((key.ljust(widest), "$text-accent"), (f"   {what}", "dim"))
             for key, what in lines
