@@ -386,3 +386,28 @@ async def test_an_edit_that_fails_to_be_saved_changes_no_branch() -> None:
     with pytest.raises(UserError, match="could not be read or saved"):
         await session.say("other", beside=1)
     assert [m.content for m in session.messages] == ["one", "first"]
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_what_a_search_finds_in_another_branch_is_brought_into_sight(is_open: bool) -> None:
+    app = fake_app()
+    async with app.run_test(size=(160, 50)) as pilot:
+        texts = [f"message {number}" for number in range(200)]
+        pane, engine = await opened(app, pilot, *texts)
+        await pane.branches.again(pane.session.messages[101])
+        await until(pilot, lambda: words(pane)[-1] == "new reply" and not pane.is_replying)
+        if not is_open:
+            await pilot.press("ctrl+n")
+            await until(pilot, lambda: pane.session.conversation is None)
+        await pilot.press("ctrl+f", *"150")
+        await until(pilot, lambda: [talk.found_in for talk in app.chat._list._titles.talks] == [151])
+        await pilot.press("enter")
+        await until(pilot, lambda: words(pane) == texts)
+        await until(pilot, lambda: "message 150" in screen_text(app).split("talk")[-1])
+        assert app.focused is pane.prompt
+        engine.script = ["so far", asyncio.Event()]
+        await send(pilot, "x")
+        await until(pilot, lambda: pane.session.chunks == 1)
+        await pane.branches.show(150)
+        await until(pilot, lambda: "message 149" in screen_text(app))
+        assert pane.is_replying  # what is in the branch on show stops nothing

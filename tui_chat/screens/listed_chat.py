@@ -90,19 +90,26 @@ class ListedChat(Screen[None]):
 
     @on(ConversationList.Opened)
     async def open_conversation(self, event: ConversationList.Opened) -> None:
-        """Show a conversation in the focused pane, or go to the pane that shows it."""
-        for place, pane in enumerate(self.panes):
-            if pane.session.conversation and pane.session.conversation.id == event.conversation:
-                self._row.focus_pane(place)
-                return
-        self._list.recent.note(self._current)
+        """Show a conversation, and what a search found in it, in the focused pane or in the one that has it."""
         try:
-            conversation = await asyncio.to_thread(self._conversations.get, event.conversation)
-            if conversation is not None:
-                await self.pane.open(conversation)
+            pane = await self._pane_with(event.conversation)
+            if event.message is not None and event.message in pane.session.tree:
+                await pane.branches.show(event.message)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
         self.pane.prompt.focus()
+
+    async def _pane_with(self, conversation: int) -> ChatPane:
+        """The pane that shows a conversation: one that does already, else the focused one."""
+        for place, pane in enumerate(self.panes):
+            if pane.session.conversation and pane.session.conversation.id == conversation:
+                self._row.focus_pane(place)
+                return pane
+        self._list.recent.note(self._current)
+        found = await asyncio.to_thread(self._conversations.get, conversation)
+        if found is not None:
+            await self.pane.open(found)
+        return self.pane
 
     def action_last_chat(self) -> None:
         """One key goes back and forth between two conversations."""

@@ -8,6 +8,7 @@ that 500 tokens a second cost no more than ten. The one rule: what is shown went
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,7 +22,9 @@ from textual.widgets import Static
 from tui_chat.chat_settings import weights_in_words
 from tui_chat.conversation_records import StoredMessage
 from tui_chat.conversation_tree import Place
+from tui_chat.feedback import Judgement, Word
 from tui_chat.text import plain
+from tui_chat.widgets.judgement_marks import marks_of
 from tui_chat.widgets.message_heading import BranchDeed, deed_at, heading_of
 
 if TYPE_CHECKING:
@@ -39,20 +42,26 @@ class MessageView(Vertical, can_focus=True):
     FOCUS_ON_CLICK = False  # a click begins a selection; typing stays in the prompt
     BINDING_GROUP_TITLE = "Message"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "copy", "Copy message", id="message.copy"),
-        Binding("c", "copy_code", "Copy code", id="message.copy_code"),
-        Binding(
-            "i", "look", "Token by token", id="message.look", tooltip="What the model thought at each token"
-        ),
         Binding("r", "branch('again')", "Another reply", id="message.again", tooltip="Beside this one"),
         Binding(
             "e", "branch('edit')", "Edit", id="message.edit", tooltip="Send it otherwise, beside this one"
         ),
         Binding("left,h", "branch('before')", "Version before", id="message.before"),
         Binding("right,l", "branch('after')", "Version after", id="message.after"),
+        Binding("y", "copy", "Copy message", id="message.copy"),
+        Binding(
+            "i", "look", "Token by token", id="message.look", tooltip="What the model thought at each token"
+        ),
+        Binding("c", "copy_code", "Copy code", id="message.copy_code"),
         Binding(
             "n", "branch('new_chat')", "New chat from here", id="message.new_chat", tooltip="With all above"
         ),
+        Binding("v", "judge('better')", "Better", id="message.better", tooltip="Than the other panes' replies"),
+        Binding("equals_sign", "judge('tie')", "As good as the others", id="message.tie", show=False),
+        Binding("plus", "judge('up')", "Good reply", id="message.good", show=False),
+        Binding("minus", "judge('down')", "Poor reply", id="message.poor", show=False),
+        Binding("x", "judge('correct')", "Correct", id="message.correct", tooltip="How it should have been"),
+        Binding("o", "original", "Original or corrected", id="message.original", show=False),
         Binding("escape", "leave", "Back", id="message.leave"),
         Binding("up,k", "move(-1)", "Message above", id="message.up", show=False),
         Binding("down,j", "move(1)", "Message below", id="message.down", show=False),
@@ -79,6 +88,13 @@ class MessageView(Vertical, can_focus=True):
         deed: BranchDeed
 
     @dataclass
+    class JudgeRequested(Message):
+        """The user has something to say of this reply."""
+
+        view: MessageView
+        word: Word
+
+    @dataclass
     class MoveRequested(Message):
         """The user wants to go to the message above (-1) or below (1)."""
 
@@ -86,12 +102,18 @@ class MessageView(Vertical, can_focus=True):
         by: int
 
     def __init__(
-        self, message: StoredMessage, show_statistics: bool = True, place: Place | None = None
+        self,
+        message: StoredMessage,
+        show_statistics: bool = True,
+        place: Place | None = None,
+        judgement_of: Callable[[int], Judgement] = lambda _: Judgement(),
     ) -> None:
         """`place` is that among its siblings: other replies to the same, or other wordings."""
         super().__init__(classes=f"-{message.role} -{message.status}")
         self.message = message
         self._place = place or Place()
+        self._judgement_of = judgement_of
+        self._shows_original = False  # of a corrected reply
         self._show_statistics = show_statistics
         self._heading = Static(markup=False, classes="heading")
         self._bodies: list[Prose] = []
@@ -110,14 +132,23 @@ class MessageView(Vertical, can_focus=True):
 
     @property
     def text_so_far(self) -> str:
-        """The message as it was said, as far as it is."""
-        return self.message.content if self._growing is None else "".join(self._said)
+        """The message as it is shown: as it was said, as far as it is, or as it was corrected."""
+        if self._growing is not None:
+            return "".join(self._said)
+        correction = self._judgement_of(self.message.id).correction
+        return self.message.content if self._shows_original or correction is None else correction
+
+    def show_judgement(self) -> None:
+        """Something else may be said of it now."""
+        if self._growing is None:
+            self._show(self._segments())
+            self.tell()
 
     def become(self, message: StoredMessage, place: Place) -> None:
         """Show a sibling in the same spot, or this message as it is now."""
         is_other, self._place = message != self.message, place
         if is_other:
-            self.message = message
+            self.message, self._shows_original = message, False
             self._growing = _growing_markdown() if message.status == "streaming" else None
             self._said, self._pending = [], ""
             self.set_classes(f"-{message.role} -{message.status}")
@@ -143,7 +174,8 @@ class MessageView(Vertical, can_focus=True):
 
     def tell(self, status: str = "") -> None:
         """What is going on, beside the name; else what is worth knowing about the finished message."""
-        heading = heading_of(self.message, self._place, status, self._show_statistics)
+        marks = marks_of(self._judgement_of(self.message.id), self._shows_original)
+        heading = heading_of(self.message, self._place, status, self._show_statistics, marks)
         self._heading.update(heading)
 
     def finish(self, message: StoredMessage) -> None:
@@ -193,7 +225,7 @@ class MessageView(Vertical, can_focus=True):
     def _segments(self) -> list[Segment]:
         from tui_chat import markdown_text  # here: a Markdown parser is not needed for the first paint
 
-        content = self.message.content.replace("\r\n", "\n").strip("\n")
+        content = self.text_so_far.replace("\r\n", "\n").strip("\n")
         if not content:
             return []
         if self.message.role == "user":  # people's words are shown as they were typed
@@ -222,6 +254,14 @@ class MessageView(Vertical, can_focus=True):
     def action_branch(self, deed: BranchDeed) -> None:
         self.post_message(self.BranchRequested(self, deed))
 
+    def action_judge(self, word: Word) -> None:
+        self.post_message(self.JudgeRequested(self, word))
+
+    def action_original(self) -> None:
+        """The reply as it was said, or as it was corrected."""
+        self._shows_original = not self._shows_original
+        self.show_judgement()
+
     def on_click(self, event: events.Click) -> None:
         if deed := deed_at(event):
             event.stop()
@@ -235,8 +275,10 @@ class MessageView(Vertical, can_focus=True):
                 return not is_mine
             case "edit":
                 return is_mine
-            case "again":
+            case "again" | "judge":
                 return bool(self.message.model)
+            case "original":
+                return self._judgement_of(self.message.id).correction is not None
             case "before":
                 return self._place.number > 1
             case "after":
