@@ -58,6 +58,21 @@ def prompts_path() -> Path:
     return config_path().with_name("prompts")
 
 
+def own_jokes_path() -> Path:
+    """Jokes of the user's own, beside those that ship."""
+    return config_path().with_name("jokes.toml")
+
+
+def own_poems_path() -> Path:
+    """Poems of the user's own, beside those that ship."""
+    return config_path().with_name("poems.toml")
+
+
+def told_path() -> Path:
+    """Which jokes and poems were told already."""
+    return data_path() / "told.json"
+
+
 def workspace_path() -> Path:
     """How the panes of the app stood when it was left."""
     return data_path() / "workspace.json"

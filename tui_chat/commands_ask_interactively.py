@@ -52,6 +52,7 @@ def chat_in_lines(options: argparse.Namespace, config: AppConfig, factory: Engin
         with_flags(settings, options),
         factory,
         PlainLines("line" if options.by_line else "word"),
+        config.companions,
     )
     return chat.run(
         "" if options.prompt in (None, "-") else options.prompt,

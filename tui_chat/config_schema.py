@@ -21,6 +21,7 @@ from engine.records import Record, between, explanation_of, limits_of, word, wor
 from engine.remote.provider import ProviderSettings
 from engine.wire import Backend, Device, Precision
 from tui_chat import provider_settings, themes, toml_text
+from tui_chat.companions.settings import CompanionsSection
 
 KEY_PATTERN = re.compile(r"[a-z0-9_]+(\+[a-z0-9_]+)*")
 KeySet = Literal["standard", "vim"]
@@ -93,6 +94,7 @@ class AppConfig(Record):
     generation: GenerationSettings = GenerationSettings()
     engine: EngineSection = EngineSection()
     training: TrainingSection = TrainingSection()
+    companions: CompanionsSection = CompanionsSection()
     ui: UiSection = UiSection()
     providers: dict[str, ProviderSettings] = {}  # noqa: RUF012 - a struct copies it
     keys: dict[str, str] = {}  # noqa: RUF012 - a struct copies it
@@ -103,6 +105,7 @@ SECTIONS: dict[str, type[Record]] = {
     "generation": GenerationSettings,
     "engine": EngineSection,
     "training": TrainingSection,
+    "companions": CompanionsSection,
     "ui": UiSection,
 }
 FREE_SECTIONS = (provider_settings.SECTION, "keys")  # whose settings have names of the user's own

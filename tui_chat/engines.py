@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from engine.chat import ChatMessage
@@ -53,6 +55,7 @@ class Engines:
         self._on_change = on_change
         self._engines: dict[str, AppEngine] = {}
         self._loading: dict[str, Loading] = {}
+        self._held: Counter[str] = Counter()  # by a reply that no pane's settings speak of
 
     def engine_for(self, reference: str) -> AppEngine:
         """The engine of a model; made when there is none yet, loaded when it is first asked."""
@@ -74,9 +77,18 @@ class Engines:
         loading = self._loading.get(reference)
         return loading.stage if loading and is_remote(reference) else ""
 
+    @contextmanager
+    def in_use(self, reference: str) -> Iterator[None]:
+        """While it lasts, the engine is not closed for want of a pane."""
+        self._held[reference] += 1
+        try:
+            yield
+        finally:
+            self._held[reference] -= 1
+
     async def keep_only(self, references: Collection[str]) -> None:
-        """Close every engine but those of `references`."""
-        unused = [reference for reference in self._engines if reference not in references]
+        """Close every engine but those of `references`, and those in use."""
+        unused = [name for name in self._engines if name not in references and not self._held[name]]
         engines = [self._engines.pop(reference) for reference in unused]
         for reference in unused:
             self._loading.pop(reference, None)
@@ -84,6 +96,7 @@ class Engines:
 
     async def close_all(self) -> None:
         """Close every engine."""
+        self._held.clear()
         await self.keep_only(())
 
 

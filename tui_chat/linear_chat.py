@@ -12,18 +12,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.wire import Loading
 from tui_chat.chat_session import ChatSession, whole
 from tui_chat.chat_settings import ChatSettings, short_reference
-from tui_chat.companions_in_chat import Companions
+from tui_chat.companions.settings import CompanionsSection
+from tui_chat.companions_in_chat import Companions, Turn, literal
 from tui_chat.conversations import Conversations, StoredMessage
-from tui_chat.engines import EngineFactory, Engines
+from tui_chat.engines import AppEngine, EngineFactory, Engines
 from tui_chat.linear_commands import LinearCommands
 from tui_chat.plain_lines import PlainLines
 from tui_chat.text import one_line
+
+if TYPE_CHECKING:
+    from tui_chat.companions.asked_model import AskedModel as Teller
 
 _LETTING_GO_SECONDS = 2.0  # that a stopped reply may take to end in its engine
 _ENDINGS = {
@@ -36,13 +40,21 @@ class LinearChat:
     """One conversation after another, from the first line to Ctrl+D."""
 
     def __init__(
-        self, conversations: Conversations, settings: ChatSettings, factory: EngineFactory, lines: PlainLines
+        self,
+        conversations: Conversations,
+        settings: ChatSettings,
+        factory: EngineFactory,
+        lines: PlainLines,
+        companions: CompanionsSection | None = None,
     ) -> None:
         self.conversations = conversations
         self.session = ChatSession(conversations, settings)
         self.lines = lines
         self.engines = Engines(factory, self._engine_changed)
-        self.companions = Companions()
+        chosen = companions or CompanionsSection()
+        self._companions = Companions(
+            lambda: chosen, self.engines, lambda: self.session.settings.model, self.lines.tell
+        )
         self._commands = LinearCommands(self)
         self._told_of = ""  # what was last told about loading
         self._failed = False  # the last turn
@@ -143,21 +155,42 @@ class LinearChat:
 
     async def converse(self, text: str) -> None:
         """The user says something, and somebody answers."""
-        await whole(self.session.say(text))
-        answer = self.companions.answer(text)
-        await (self.tell(answer) if answer else self.reply())
+        plain = literal(text)
+        await whole(self.session.say(plain or text))
+        turn = None if plain else await self._companions.answer(text, self.session.messages[:-1])
+        await (self._take_turn(turn) if turn else self.reply())
 
-    async def tell(self, text: str) -> None:
-        """A turn of the app itself: a joke, a poem."""
+    async def tell_of(self, companion: str, topic: str) -> None:
+        """A companion begins: with a joke, or a poem."""
+        turn = await self._companions.begin(companion, topic)
+        if turn.question:
+            await whole(self.session.say(turn.question))
+            self.lines.say(f"You: {turn.question}")
+        await self._take_turn(turn)
+
+    async def _take_turn(self, turn: Turn) -> None:
+        if turn.text:
+            await self._tell(turn.text)
+            return
+        try:
+            await self.reply(turn.teller)
+        except UserError as error:
+            if turn.wish is None:
+                raise
+            self.lines.tell(f"Error: {error}")
+        if told := await self._companions.instead(turn, self.session.messages[-1]):
+            await self._tell(told)
+
+    async def _tell(self, text: str) -> None:
         await whole(self.session.told(text))
         self.lines.say(f"Model: {text}")
 
-    async def reply(self) -> None:
-        """The model's turn."""
-        engine = self.engines.engine_for(self.session.settings.model)
+    async def reply(self, teller: Teller | None = None) -> None:
+        """The model's turn, or that of another one in a companion's name."""
+        engine: AppEngine = teller or self.engines.engine_for(self.session.settings.model)
         try:
-            model = await engine.load()
-            await whole(self.session.begin_reply(model.name))
+            name = teller.name if teller else (await engine.load()).name
+            await whole(self.session.begin_reply(name, model="" if teller else None))
             with self.lines.reply("Model:") as words:
                 await self.session.reply(engine, words.feed)
         finally:
@@ -192,7 +225,6 @@ class LinearChat:
             hint = "There is none yet." if which == "last" else "/conversations lists them."
             raise UserError(f"There is no conversation {one_line(which, 40)!r}. {hint}")
         await self.session.open(found)
-        self.companions = Companions()
         count = len(self.session.messages)
         self.lines.tell(
             f"Conversation {found.id}, {one_line(found.title, 60)}, {count} messages. The last of them:"
@@ -203,7 +235,6 @@ class LinearChat:
     def begin_anew(self) -> None:
         """The next message begins another conversation."""
         self.session.begin_anew()
-        self.companions = Companions()
 
     async def load_model(self) -> None:
         """Load the model of the settings; when that fails, say so: another one may be chosen."""

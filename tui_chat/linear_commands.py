@@ -49,7 +49,7 @@ class LinearCommands:
             "conversations": _Command("[WORDS]", "the newest ones, or those with these words", self._list),
             "open": _Command("N", "go on with conversation N, or the last", self._open),
             "rename": _Command("TITLE", "give this conversation another title", self._rename),
-            "joke": _Command("", "a joke; ask why", self._joke),
+            "joke": _Command("[TOPIC]", "a joke; ask why", self._joke),
             "poem": _Command("[TOPIC]", "a poem", self._poem),
             "quit": _Command("", "leave, as Ctrl+D does", self._help),
         }
@@ -154,8 +154,8 @@ class LinearCommands:
 
     # ---- jokes and poems
 
-    async def _joke(self, _: str) -> None:
-        await self._chat.tell(self._chat.companions.begin("joke"))
+    async def _joke(self, topic: str) -> None:
+        await self._chat.tell_of("joke", topic)
 
     async def _poem(self, topic: str) -> None:
-        await self._chat.tell(self._chat.companions.begin("poem", topic))
+        await self._chat.tell_of("poem", topic)

@@ -200,7 +200,7 @@ def _poem(pane: ChatPane, argument: str) -> None:
 
 
 def _joke(pane: ChatPane, argument: str) -> None:
-    pane.tell("joke")
+    pane.tell("joke", argument)
 
 
 # ---- what goes into the prompt

@@ -32,7 +32,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "new": ("", "An empty conversation; this one stays in the list"),
     "model": ("[REFERENCE]", "Answer with another model; alone: choose from a list"),
     "system": ("[TEXT]", "What the model is told first; alone: change it, 'none' takes it out"),
-    "joke": ("", "Hear a joke"),
+    "joke": ("[TOPIC]", "Hear a joke"),
     "poem": ("[TOPIC]", "Hear a poem"),
     "temperature": ("[NUMBER]", "How freely the model chooses; 0 = always the likeliest"),
     "top-k": ("[NUMBER]", "Choose among so many likeliest tokens; 0 = all"),

@@ -13,7 +13,7 @@ from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tests.tui_chat.fake_run import FakeRun
 from tui_chat.app import TuiChatApp
 from tui_chat.commands import commands_of, tell
-from tui_chat.companions_in_chat import Companions
+from tui_chat.companions.jokes import shipped_jokes
 from tui_chat.config import load_config, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.screens.new_run import NewRunScreen
@@ -32,11 +32,10 @@ async def test_a_joke_waits_for_why_also_while_no_model_is_loaded() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: settled(app.chat.pane, 1))
         for count in range(3, 12, 2):
-            if app.chat.pane._replies._companions._joke is None:
+            if said(app.chat.pane)[-1][1] in {joke.punchline for joke in shipped_jokes()}:
                 break
-            await send(pilot, "who is there? why?")
+            await send(pilot, "who is there?")
             await until(pilot, lambda: settled(app.chat.pane, count))  # noqa: B023
-        assert app.chat.pane._replies._companions._joke is None
         assert engines["builtin"].asked == []
         assert all(message.content for message in app.chat.pane.session.messages)
         await send(pilot, "and now?")
@@ -80,12 +79,28 @@ async def test_poem_about_something_can_be_typed_into_the_palette() -> None:
         assert len(said(app.chat.pane)[0][1].splitlines()) > 3
 
 
+async def test_joke_about_something_can_be_typed_into_the_palette() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+p", *"joke about cats")
+        await until(pilot, lambda: "Joke about cats" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: settled(app.chat.pane, 1))
+        assert "cat" in said(app.chat.pane)[0][1]
+
+
 @pytest.mark.parametrize("answer", ["anything", "surprise me", "never mind"])
-def test_a_poem_takes_any_answer_for_a_topic(answer: str) -> None:
-    companions = Companions()
-    companions.begin("poem")
-    assert companions.answer(answer)
-    assert companions.answer("hello") is None
+async def test_a_poem_takes_any_answer_for_a_topic(answer: str) -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await tell(app, "poem")
+        await until(pilot, lambda: settled(app.chat.pane, 1))
+        app.chat.pane.ask(answer)
+        await until(pilot, lambda: settled(app.chat.pane, 3))
+        assert engines["builtin"].asked == []
+        app.chat.pane.ask("hello")
+        await until(pilot, lambda: engines["builtin"].asked)
 
 
 async def test_every_command_can_be_run() -> None:

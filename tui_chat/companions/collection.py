@@ -1,4 +1,4 @@
-"""Collections in TOML files, and the order in which their entries are told.
+"""Collections in TOML files: those that ship with the program, and the user's own.
 
     [[joke]]                 one table for each entry; all entries of a file have the same name
     kind = "why"
@@ -9,17 +9,14 @@ file is wrong.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from engine.errors import UserError
 from engine.records import Record
 
 Entry = TypeVar("Entry", bound=Record)
-Thing = TypeVar("Thing")
 
 
 def shipped(file_name: str) -> Traversable:
@@ -61,27 +58,3 @@ def _read_toml(file: Path | Traversable) -> dict[str, Any]:
         raise UserError(f"{file.name}: this is not valid TOML. {error}.") from None
     except RecursionError:
         raise UserError(f"{file.name}: the brackets are nested too deeply.") from None
-
-
-class ShuffledBag(Generic[Thing]):
-    """Hands out things in random order, each once before any comes again, and none twice in a row."""
-
-    def __init__(self, things: Sequence[Thing], chance: random.Random) -> None:
-        if not things:
-            raise ValueError("a bag needs at least one thing")
-        self._things = tuple(things)
-        self._chance = chance
-        self._left: list[int] = []  # places in _things; taken from the end
-        self._last: int | None = None
-
-    def next(self) -> Thing:
-        if not self._left:
-            self._refill()
-        self._last = self._left.pop()
-        return self._things[self._last]
-
-    def _refill(self) -> None:
-        self._left = list(range(len(self._things)))
-        self._chance.shuffle(self._left)
-        if self._left[-1] == self._last:
-            self._left.insert(0, self._left.pop())  # to the bottom; a bag of one thing stays as it is

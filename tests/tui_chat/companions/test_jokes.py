@@ -1,57 +1,18 @@
-"""Telling a joke: the order, the conversation, and the collection itself."""
+"""Telling a joke: the conversation that it takes, and the collection itself."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from engine.errors import UserError
-from tui_chat.companions.jokes import Joke, JokeInProgress, JokeTeller, read_jokes, shipped_jokes
+from tui_chat.companions.jokes import Joke, JokeInProgress, joke_waiting_at, read_jokes, shipped_jokes
 
 SNAIL = Joke(
     kind="why", setup="Why did the snail become a programmer?", punchline="It already had the shell."
 )
 SUE = Joke(kind="knock", setup="Sue", punchline="Sue do let me in.")
-
-
-def some_jokes(count: int) -> list[Joke]:
-    return [Joke(kind="why", setup=f"Why {number}?", punchline="So.") for number in range(count)]
-
-
-def test_every_joke_is_told_once_before_any_is_repeated():
-    jokes = some_jokes(7)
-    teller = JokeTeller(jokes, seed=1)
-    for _ in range(3):
-        told = [teller.next().setup for _ in jokes]
-        assert sorted(told) == [joke.setup for joke in jokes]
-
-
-def test_no_joke_is_told_twice_in_a_row():
-    for seed in range(20):
-        teller = JokeTeller(some_jokes(2), seed=seed)
-        told = [teller.next() for _ in range(20)]
-        assert all(one != another for one, another in pairwise(told))
-
-
-def test_a_single_joke_can_be_told_again_and_again():
-    teller = JokeTeller([SNAIL], seed=1)
-    assert [teller.next(), teller.next()] == [SNAIL, SNAIL]
-
-
-def test_the_same_seed_tells_the_same_jokes_and_another_seed_tells_others():
-    def first_five(seed: int) -> list[Joke]:
-        teller = JokeTeller(seed=seed)
-        return [teller.next() for _ in range(5)]
-
-    assert first_five(4) == first_five(4)
-    assert first_five(4) != first_five(5)
-
-
-def test_a_teller_without_jokes_is_refused():
-    with pytest.raises(ValueError, match="at least one"):
-        JokeTeller([])
 
 
 @pytest.mark.parametrize(
@@ -69,13 +30,29 @@ def test_a_teller_without_jokes_is_refused():
         "",
         "  ",
         "no clue, tell me",
+        "Why did the snail become a programmer?",
+        "what's the reason?",
+        "how come?",
+        "so why did it?",
     ],
 )
 def test_whoever_asks_why_gets_the_punchline(said):
     assert JokeInProgress(SNAIL).answer(said) == ("It already had the shell.", True)
 
 
-@pytest.mark.parametrize("said", ["Because it likes lettuce", "it was slow", "to stop the world?", "no legs"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Because it likes lettuce",
+        "it was slow",
+        "to stop the world?",
+        "no legs",
+        "a shell",
+        "is it because of the slime?",
+        "maybe it was bored",
+        "I think it wanted a faster computer",
+    ],
+)
 def test_a_guess_is_welcome(said):
     assert JokeInProgress(SNAIL).answer(said) == ("Good guess! It already had the shell.", True)
 
@@ -109,12 +86,64 @@ def test_the_door_question_may_be_asked_in_many_ways(said):
     assert JokeInProgress(SUE).answer(said) == ("Sue.", False)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "What is the capital of France?",
+        "how do I train a model?",
+        "Who wrote Hamlet?",
+        "tell me about the sea",
+        "write a story about a dragon",
+        "Can you add 2 and 3?",
+        "explain gradient descent to me",
+        "translate good morning into French",
+        "hello",
+        "thanks",
+        "My dog is ill today and I do not know what I should do about it.",
+        "when does the next lesson begin?",
+    ],
+)
+@pytest.mark.parametrize("joke", [SNAIL, SUE])
+def test_whoever_changes_the_subject_is_left_to_others(joke, said):
+    if joke is SUE and said in ("hello", "thanks"):
+        pytest.skip("said at a door")
+    assert JokeInProgress(joke).answer(said) is None
+
+
+@pytest.mark.parametrize("said", ["who was the first king of France?", "who are the neighbours of Spain"])
+def test_not_every_who_is_said_at_the_door(said):
+    assert JokeInProgress(SUE).answer(said) is None
+    assert JokeInProgress(SUE, name_said=True).answer(said) is None
+
+
+def test_a_joke_goes_on_from_its_last_line_alone():
+    jokes = [SNAIL, SUE]
+    assert joke_waiting_at(SNAIL.setup, jokes).answer("why?") == (SNAIL.punchline, True)
+    assert joke_waiting_at("Sue.", jokes).answer("Sue who?") == (SUE.punchline, True)
+    assert joke_waiting_at("Knock, knock.", jokes).answer("who's there?") == ("Sue.", False)
+    for line in (SNAIL.punchline, "Hello there.", "Of course. I'll keep that one for another day.", ""):
+        assert joke_waiting_at(line, jokes) is None
+    assert joke_waiting_at("Knock, knock.", [SNAIL]) is None
+
+
+def test_a_hint_that_was_given_is_not_given_again_after_the_conversation_was_closed():
+    first, _ = JokeInProgress(SUE).answer("come in")
+    assert joke_waiting_at(first, [SUE]).answer("it is open") == ("Sue.", False)
+    second, _ = JokeInProgress(SUE, name_said=True).answer("I know you")
+    assert joke_waiting_at(second, [SUE]).answer("come in") == (SUE.punchline, True)
+
+
+def test_behind_the_door_stands_the_joke_that_was_told_last():
+    bob = Joke(kind="knock", setup="Bob", punchline="Bob your head.")
+    assert joke_waiting_at("Knock, knock.", [SUE, bob], newest=bob).answer("who is there?") == ("Bob.", False)
+
+
 def test_one_hint_for_each_line_and_then_the_joke_goes_on():
     joke = JokeInProgress(SUE)
     assert "Who's there?" in joke.answer("come in")[0]
     assert joke.answer("it is open") == ("Sue.", False)
-    assert "Sue who?" in joke.answer("hello!")[0]
-    assert joke.answer("hello?!") == ("Sue do let me in.", True)
+    assert "Sue who?" in joke.answer("come in!")[0]
+    assert joke.answer("come in?!") == ("Sue do let me in.", True)
 
 
 def test_a_joke_that_is_over_stays_over():
@@ -128,7 +157,7 @@ def test_the_shipped_jokes_are_many_and_all_different():
     jokes = shipped_jokes()
     assert len(jokes) >= 60
     assert len({joke.setup for joke in jokes}) == len({joke.punchline for joke in jokes}) == len(jokes)
-    assert sum(joke.kind == "knock" for joke in jokes) >= 10
+    assert sum(joke.kind == "knock" for joke in jokes) >= 12
     assert all(joke.tags for joke in jokes)
 
 

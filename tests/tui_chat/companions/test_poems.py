@@ -1,4 +1,4 @@
-"""Finding a poem, reciting it, showing it."""
+"""The collection of poems, and how one is shown."""
 
 from __future__ import annotations
 
@@ -10,73 +10,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from engine.errors import UserError
-from tui_chat.companions.poems import Poem, PoemTeller, as_markdown, poem_about, read_poems, shipped_poems
+from tui_chat.companions.poems import Poem, as_markdown, has_form, read_poems, shipped_poems
 
 SEA = Poem(title="Tide", topics=("sea", "ocean"), text="It comes,\nit goes.")
-CAT = Poem(title="Nap", topics=("cats",), text="She sits by the sea\nand sleeps.")
-KITTEN = Poem(title="Kitten", topics=("cat",), text="Small paws,\nsmall claws.")
-
-
-@pytest.mark.parametrize(
-    ("topic", "expected"),
-    [
-        ("ocean waves", "Tide"),
-        ("a poem about my dogs, please", "Dog at the Door"),
-        ("Rainy days", "Rain on the Roof"),
-        ("SNOW", "First Snow"),
-        ("debugging", "Three in the Morning"),
-        ("autumn leaves", "The Maple's Letters"),
-        ("birthdays", "Birthday"),
-        ("thunder", "Moving In"),
-        ("my cat Minka", "A Line from the Cat"),
-    ],
-)
-def test_a_topic_finds_its_poem(topic, expected):
-    match = poem_about(topic, seed=1)
-    assert (match.poem.title, match.matched) == (expected, True)
-
-
-@pytest.mark.parametrize(
-    "topic",
-    """nature weather winter spring summer autumn animals cat dog birds night computers programming bugs terminals
-    training learning GPT robots tea coffee sea river city friendship love patience morning stars trees
-    flowers books music birthday family haiku limerick""".split(),  # noqa: SIM905 - a list would fill a page
-)
-def test_the_topics_that_people_ask_for_are_there(topic):
-    assert poem_about(topic, seed=0).matched
-
-
-@pytest.mark.parametrize("topic", ["the Eiffel Tower", "zxcvb", "a tiger in the jungle with a shoe", "馬"])
-def test_a_topic_without_a_poem_is_admitted(topic):
-    match = poem_about(topic, seed=0)
-    assert not match.matched
-    assert match.poem in shipped_poems()
-
-
-def test_a_mention_in_passing_is_not_a_topic():
-    assert not poem_about("shoes", seed=0).matched
-
-
-@pytest.mark.parametrize("topic", [None, "", "  ", "anything", "a poem please", "?!", "🦄"])
-def test_without_a_topic_any_poem_is_right_and_none_is_repeated_early(topic):
-    teller = PoemTeller(seed=3)
-    told = {teller.about(topic).poem.title for _ in shipped_poems()}
-    assert len(told) == len(shipped_poems())
-    assert teller.about(topic).matched
-
-
-def test_a_word_in_the_topics_counts_for_more_than_one_in_passing():
-    assert PoemTeller([CAT, SEA], seed=0).about("sea").poem == SEA
-
-
-def test_asking_twice_for_a_topic_gives_two_poems_where_there_are_two():
-    teller = PoemTeller([SEA, CAT, KITTEN], seed=0)
-    assert {teller.about("cats").poem.title for _ in range(2)} == {"Nap", "Kitten"}
-
-
-def test_the_same_seed_gives_the_same_poem():
-    assert poem_about(None, seed=8) == poem_about(None, seed=8)
-    assert len({poem_about(None, seed=seed).poem.title for seed in range(8)}) > 1
 
 
 def test_the_shipped_poems_are_many_short_and_all_different():
@@ -89,6 +25,12 @@ def test_the_shipped_poems_are_many_short_and_all_different():
         assert shortest <= len(lines) <= 16, poem.title
         assert poem.topics, poem.title
         assert not any(line.startswith(" ") for line in lines), poem.title
+
+
+@pytest.mark.parametrize("form", ["haiku", "limerick", "lullaby"])
+def test_there_are_poems_of_each_form_that_can_be_asked_for(form):
+    assert any(has_form(poem, form) for poem in shipped_poems())
+    assert not all(has_form(poem, form) for poem in shipped_poems())
 
 
 def test_markdown_keeps_the_lines_and_the_stanzas():
