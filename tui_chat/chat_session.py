@@ -29,6 +29,7 @@ from tui_chat.chat_settings import ChatSettings, restored, with_seed
 from tui_chat.conversation_tree import ConversationTree
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
+from tui_chat.feedback import Judgements
 from tui_chat.reply_tokens import Fork, ReplyTokens, TokenLog
 from tui_chat.text import one_line
 from tui_chat.token_engine import token_engine
@@ -60,6 +61,7 @@ class ChatSession:
         self._generation = settings.generation  # of the reply under way
         self._fork: Fork | None = None  # where the reply under way begins, if with another one's tokens
         self._begun: StoredMessage | None = None  # the reply under way
+        self.judgements = Judgements(conversations.file)
 
     @property
     def messages(self) -> Sequence[StoredMessage]:
@@ -80,6 +82,7 @@ class ChatSession:
         self.tree = tree
         self.settings = restored(conversation.settings, conversation.model, self.settings)
         self.conversation = conversation
+        await asyncio.to_thread(self.judgements.read, conversation.id)
 
     def begin_anew(self) -> None:
         """Leave the conversation; the next message begins another."""
@@ -262,8 +265,9 @@ class ChatSession:
         return self.asked_with(self.tree.parent_of(reply)) if reply in self.tree else []
 
     def asked_with(self, message: int | None) -> list[ChatMessage]:
-        """What a model is given for a reply to this message: what leads to it, and it."""
-        return asked_messages(self.tree.path_to(message), self.settings.system_prompt)
+        """What a model is given for a reply to this message: what leads to it, and it, as corrected."""
+        said = self.judgements.corrected(self.tree.path_to(message))
+        return asked_messages(said, self.settings.system_prompt)
 
     def last_question(self) -> StoredMessage | None:
         """What the user said last, in the branch on show."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from textual.command import Hit, Hits, Provider
 from textual.content import Content
 from textual.screen import Screen
 
+from tui_chat.feedback import Word
 from tui_chat.screens.help import HelpScreen
 from tui_chat.screens.settings import SettingsScreen
 from tui_chat.screens.token_microscope import TokenMicroscope
@@ -30,15 +31,13 @@ if TYPE_CHECKING:
 
 Command = tuple[str, str, Callable[[], Any]]
 
-_ABOUT = re.compile(
-    r"\s*(?P<companion>joke|poem)\s+(?:(?:about|on|of)\s+)?(?P<topic>\S.*)", re.IGNORECASE
-)
+_POEM = re.compile(r"\s*poem\s+(?:(?:about|on|of)\s+)?(?P<topic>\S.*)", re.IGNORECASE)
 
 
 def commands_of(app: TuiChatApp, screen: Screen[Any] | None = None) -> Iterator[SystemCommand]:
     """Every command; those for a training run where a run is on `screen`."""
     yield from _run_commands(screen)
-    for title, explanation, action in _chat_commands(app.chat):
+    for title, explanation, action in [*_chat_commands(app.chat), *_pane_commands(app.chat)]:
         yield SystemCommand(title, explanation, _on_chat(app, action))
     for title, explanation, action in _app_commands(app):
         yield SystemCommand(title, explanation, action)
@@ -63,7 +62,6 @@ def _app_commands(app: TuiChatApp) -> list[Command]:
 
 
 def _chat_commands(chat: ChatScreen) -> list[Command]:
-    row = chat.query_one(PaneRow)
     wish = chat.pane.prompt.action_wish
     return [
         ("New chat", "Begin an empty conversation", chat.action_new_chat),
@@ -78,9 +76,6 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
             "One message, the same seed, every model; again: no longer",
             chat.action_link_panes,
         ),
-        ("Move the line left", "The one beside this pane; or drag it", lambda: row.action_move_line(-1)),
-        ("Move the line right", "The one beside this pane; or drag it", lambda: row.action_move_line(1)),
-        ("Panes of one width", "Even them out; so does a double click on the line", row.action_even_out),
         ("Close pane", "Close this pane; its conversation stays", chat.action_close_pane),
         (
             "Step through checkpoints",
@@ -122,6 +117,38 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
         ),
         ("Import conversations", "Markdown, JSON, OpenAI, ShareGPT", lambda: chat.change_chat("import")),
     ]
+
+
+def _pane_commands(chat: ChatScreen) -> list[Command]:
+    """What is about several panes, or about what was said in them."""
+    from tui_chat.screens import comparisons  # here: nearly never needed
+
+    row = chat.query_one(PaneRow)
+    beside = "Another beside this one: same question, same seed"
+    compare = {
+        "Compare two models": (beside, comparisons.compare_models),
+        "Compare two checkpoints of the run": (beside, comparisons.compare_checkpoints),
+        "Compare two settings": ("The same model twice: change one of them", comparisons.compare_settings),
+    }
+    judge: dict[str, tuple[str, Word]] = {
+        "This reply is better": ("Than those of the other panes; again: no longer", "better"),
+        "The replies are as good": ("None of the panes wins; again: no longer", "tie"),
+        "Thumb up for the last reply": ("A row of my-favourites; again: no longer", "up"),
+        "Thumb down for the last reply": ("Again: no longer", "down"),
+        "Correct the last reply": ("How it should have been: a row of my-corrections", "correct"),
+    }
+    return [
+        *((title, what, partial(_in_worker, chat, begin)) for title, (what, begin) in compare.items()),
+        *((title, what, partial(row.action_judge, word)) for title, (what, word) in judge.items()),
+        ("Move the line left", "The one beside this pane; or drag it", lambda: row.action_move_line(-1)),
+        ("Move the line right", "The one beside this pane; or drag it", lambda: row.action_move_line(1)),
+        ("Panes of one width", "Even them out; so does a double click on the line", row.action_even_out),
+    ]
+
+
+def _in_worker(chat: ChatScreen, begin: Callable[[ChatScreen], Coroutine[Any, Any, None]]) -> None:
+    """What waits for a dialog needs a worker of its own."""
+    chat.run_worker(begin(chat))
 
 
 _ON_A_RUN = (
@@ -192,14 +219,13 @@ def _evaluate(app: TuiChatApp) -> None:
 
 
 class PoemAboutProvider(Provider):
-    """ "poem about the sea" in the palette recites one, and "joke about cats" tells one."""
+    """ "poem about the sea" in the palette recites one."""
 
     async def search(self, query: str) -> Hits:
-        if match := _ABOUT.fullmatch(query):
-            companion, topic = match["companion"].lower(), match["topic"].strip()
-            about = plain(one_line(topic, 60)).stylize("bold")
-            shown = Content.assemble(f"{companion.title()} about ", about)
-            yield Hit(1.0, shown, lambda: self._tell(companion, topic), help="Told in this chat")
+        if match := _POEM.fullmatch(query):
+            topic = match["topic"].strip()
+            shown = Content.assemble("Poem about ", plain(one_line(topic, 60)).stylize("bold"))
+            yield Hit(1.0, shown, lambda: self._recite(topic), help="Recited in this chat")
 
-    async def _tell(self, companion: str, topic: str) -> None:
-        await tell(self.app, companion, topic)  # type: ignore[arg-type]
+    async def _recite(self, topic: str) -> None:
+        await tell(self.app, "poem", topic)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from engine.errors import UserError
 from engine.paths import datasets_path, private_directory
 from trainers.own_datasets import MY_CORRECTIONS, MY_FAVOURITES, MY_PREFERENCES
 from tui_chat.conversation_file import ConversationFile
-from tui_chat.conversation_records import storable
+from tui_chat.conversation_records import StoredMessage, storable
 
 Vote = Literal["", "better", "tie"]
 Word = Literal["up", "down", "better", "tie", "correct"]  # what a person may say of a reply
@@ -46,22 +46,6 @@ class Judgement:
     thumb: int = 0  # 1 up, -1 down
     vote: Vote = ""
     correction: str | None = None
-
-
-@dataclass
-class Judgements:
-    """Those of one conversation, by the id of the message; the same object for all who show them."""
-
-    by_message: dict[int, Judgement] = field(default_factory=dict)
-
-    def of(self, message: int) -> Judgement:
-        """What was said of a message; nothing, for most."""
-        return self.by_message.get(message, Judgement())
-
-    def text_of(self, message: int, said: str) -> str:
-        """The words that count from now on: the correction, or else what was said."""
-        correction = self.of(message).correction
-        return said if correction is None else correction
 
 
 _OF_CONVERSATION = "SELECT id FROM messages WHERE conversation = :id"
@@ -164,6 +148,31 @@ class Feedback:
                     f"{path}: cannot be written ({why}). What you said of the reply is kept, and written here with "
                     "the next."
                 ) from error
+
+
+class Judgements:
+    """Those of the conversation that is open, as they were read; the same object for all who show them."""
+
+    def __init__(self, file: ConversationFile) -> None:
+        self.feedback = Feedback(file)
+        self._by_message: dict[int, Judgement] = {}
+
+    def read(self, conversation: int) -> None:
+        """Look at what is saved.
+
+        Raises:
+            UserError: when it cannot be read.
+        """
+        self._by_message = self.feedback.of_conversation(conversation)
+
+    def of(self, message: int) -> Judgement:
+        """What was said of a message; nothing, for most."""
+        return self._by_message.get(message, Judgement())
+
+    def corrected(self, messages: Sequence[StoredMessage]) -> list[StoredMessage]:
+        """The messages with the words that count: a correction, or else what was said."""
+        texts = [(message, self.of(message.id).correction) for message in messages]
+        return [message if text is None else replace(message, content=text) for message, text in texts]
 
 
 def _replace(path: Path, rows: list[dict[str, Any]]) -> None:

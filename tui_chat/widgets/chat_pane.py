@@ -66,7 +66,11 @@ class ChatPane(Vertical):
         self.session = ChatSession(conversations, settings)
         self.box = PromptBox(self, enter_sends)
         self.prompt = self.box.prompt
-        self.transcript = Transcript(show_statistics, lambda message: self.session.tree.place_of(message))
+        self.transcript = Transcript(
+            show_statistics,
+            lambda message: self.session.tree.place_of(message),
+            self.session.judgements.of,
+        )
         self.place = ""  # "2/3" when there are several panes
         self.linked = False  # what is typed here goes to all panes: whoever holds them sends it
         self._title = PaneTitle()
@@ -164,6 +168,7 @@ class ChatPane(Vertical):
         await self._show_session()
 
     async def _show_session(self) -> None:
+        self._replies.forget_companions()
         self.branches.cancel_edit()
         await self.transcript.show(self.session.messages)
         self.post_message(self.ConversationChanged(self))

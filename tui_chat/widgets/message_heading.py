@@ -7,6 +7,7 @@ The one rule: a click is answered by a word that only this module gives; no text
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from textual import events
@@ -27,15 +28,23 @@ _ENDINGS = {
 
 
 def heading_of(
-    message: StoredMessage, place: Place, status: str = "", show_statistics: bool = True
+    message: StoredMessage,
+    place: Place,
+    status: str = "",
+    show_statistics: bool = True,
+    marks: Sequence[Content] = (),
 ) -> Content:
-    """The whole line; `status` stands in place of the facts while the message is not finished."""
+    """The whole line; `status` stands in place of the facts while the message is not finished.
+
+    `marks` are what was said of it.
+    """
     is_mine = message.role == "user"
     said_by = "You" if is_mine else one_line(message.model_name, 40) or "Model"
     facts = [status] if status else _facts(message, show_statistics)
     return Content.assemble(
         plain(said_by).stylize("bold $text-primary" if is_mine else "bold $text-accent"),
         *_versions(place),
+        *marks,
         plain("".join(f"  ·  {fact}" for fact in facts)).stylize("dim"),
     )
 

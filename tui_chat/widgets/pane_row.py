@@ -12,19 +12,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 
 from tui_chat.chat_settings import ChatSettings
-from tui_chat.conversations import Conversation
+from tui_chat.conversations import Conversation, StoredMessage
+from tui_chat.feedback import Word
 from tui_chat.key_bindings import key_in_words
 from tui_chat.pane_widths import how_many_fit, moved, shares_of
 from tui_chat.widgets.chat_pane import ChatPane
+from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_divider import PaneDivider
 from tui_chat.widgets.prompt_input import PromptInput
+from tui_chat.widgets.reply_feedback import ReplyFeedback, last_reply
 from tui_chat.workspace import PaneState, Workspace
 
 MOST_PANES = 4
@@ -41,6 +44,11 @@ class PaneRow(Horizontal):
             "alt+shift+right,alt+full_stop", "move_line(1)", "Line right", id="panes.line_right", show=False
         ),
         Binding("alt+0", "even_out", "Panes of one width", id="panes.even", show=False),
+        Binding("alt+y", "judge('better')", "This reply is better", id="panes.better", show=False),
+        Binding("alt+z", "judge('tie')", "The replies are as good", id="panes.tie", show=False),
+        Binding("alt+u", "judge('up')", "Thumb up for the last reply", id="panes.good", show=False),
+        Binding("alt+d", "judge('down')", "Thumb down for the last reply", id="panes.poor", show=False),
+        Binding("alt+x", "judge('correct')", "Correct the last reply", id="panes.correct", show=False),
     ]
 
     @dataclass
@@ -58,6 +66,7 @@ class PaneRow(Horizontal):
         self._widths: list[float] = [1.0]  # of the panes, compared with each other
         self._place = 0  # of the focused pane
         self._linked = False  # one message goes to all panes
+        self._feedback = ReplyFeedback(self)
 
     def compose(self) -> ComposeResult:
         yield from self._panes
@@ -147,6 +156,11 @@ class PaneRow(Horizontal):
         self._linked = not self._linked
         self.show_panes()
 
+    def link(self) -> None:
+        """Send what is typed in one pane to all of them."""
+        self._linked = True
+        self.show_panes()
+
     @on(PromptInput.Submitted)
     def send_to_all(self, event: PromptInput.Submitted) -> None:
         """Ask every pane the same with the same seed, so that only the models differ."""
@@ -208,6 +222,22 @@ class PaneRow(Horizontal):
             pane.refresh_title()
         self._show_widths()
         self.post_message(self.Arranged(self, range(first, first + count)))
+
+    # ---- what is said of replies
+
+    @on(MessageView.JudgeRequested)
+    def judge_message(self, event: MessageView.JudgeRequested) -> None:
+        event.stop()
+        pane = next(pane for pane in self._panes if pane in event.view.ancestors)
+        self._judge(pane, event.view.message, event.word)
+
+    def action_judge(self, word: Word) -> None:
+        """Say something of the last reply of the focused pane."""
+        self._judge(self.pane, last_reply(self.pane.session), word)
+
+    @work
+    async def _judge(self, pane: ChatPane, message: StoredMessage | None, word: Word) -> None:
+        await self._feedback.take(pane, message, word)
 
     # ---- how wide they are
 

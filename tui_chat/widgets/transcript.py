@@ -21,6 +21,7 @@ from textual.widgets import Static
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.conversation_records import StoredMessage
 from tui_chat.conversation_tree import Place
+from tui_chat.feedback import Judgement
 from tui_chat.key_bindings import key_in_words
 from tui_chat.text import plain
 from tui_chat.widgets.message_view import MessageView
@@ -38,12 +39,16 @@ class Transcript(VerticalScroll, can_focus=False):
     ]
 
     def __init__(
-        self, show_statistics: bool = True, place_of: Callable[[int], Place] = lambda _: Place()
+        self,
+        show_statistics: bool = True,
+        place_of: Callable[[int], Place] = lambda _: Place(),
+        judgement_of: Callable[[int], Judgement] = lambda _: Judgement(),
     ) -> None:
-        """`place_of` tells which of its siblings a message is."""
+        """`place_of` tells which of its siblings a message is, `judgement_of` what was said of it."""
         super().__init__()
         self.show_statistics = show_statistics
         self._place_of = place_of
+        self._judgement_of = judgement_of
         self._messages = Vertical(
             classes="messages"
         )  # as tall as the pane at least: few messages stand below
@@ -136,6 +141,11 @@ class Transcript(VerticalScroll, can_focus=False):
             if view.message.id == message.id and view.is_growing:
                 view.finish(message)
 
+    def show_judgements(self) -> None:
+        """Something else is said of messages now."""
+        for view in self.views:
+            view.show_judgement()
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if new_value <= 0 < old_value and self._earlier:
@@ -198,7 +208,7 @@ class Transcript(VerticalScroll, can_focus=False):
         return [Static(plain(words), classes="later")] if count else []
 
     def _view(self, message: StoredMessage) -> MessageView:
-        return MessageView(message, self.show_statistics, self._place_of(message.id))
+        return MessageView(message, self.show_statistics, self._place_of(message.id), self._judgement_of)
 
 
 def _code_blocks(text: str) -> list[str]:
