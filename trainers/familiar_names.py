@@ -1,4 +1,4 @@
-"""The names under which people who come from `transformers.Trainer` know our settings.
+"""The names under which people who come from `transformers.Trainer` or nanoGPT know our settings.
 
     with_our_names({"per_device_train_batch_size": 4, "gradient_accumulation_steps": 8}, 32, "--set")
         {"batch_size": 32, "micro_batch_size": 4}
@@ -24,12 +24,21 @@ _SAME_MEANING = {
     "save_steps": "checkpoint_interval",
     "early_stopping_patience": "patience",
     "model_name_or_path": "base_model",
+    "lr": "learning_rate",
+    "min_lr": "min_learning_rate",
+    "max_iters": "max_steps",
+    "warmup_iters": "warmup_steps",
+    "block_size": "context_length",
+    "n_layer": "num_layers",
+    "n_head": "num_heads",
+    "n_embd": "embedding_size",
+    "grad_clip": "gradient_clip",
 }
 _PER_DEVICE, _ACCUMULATION = "per_device_train_batch_size", "gradient_accumulation_steps"
 
 
 def with_our_names(values: Mapping[str, Any], batch_size: int, source: str) -> dict[str, Any]:
-    """Settings as given, with Trainer's names replaced by ours; `batch_size` is what holds when none is given.
+    """Settings as given, with others' names replaced by ours; `batch_size` is what holds when none is given.
 
     Raises:
         UserError: when a setting is given under both names, or the sizes of batches do not fit together.

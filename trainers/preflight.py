@@ -32,6 +32,7 @@ _CGROUP = Path("/sys/fs/cgroup")
 _SMALLEST_CONTEXT = 32
 _FORWARD_SHARE = 1 / 3  # of a step's time that a forward pass takes: the way back is two of them
 _SECONDS_FOR_CARD = 10
+_FAR_BELOW = 6  # times; a rough guess may be three times too high
 
 
 class DataSize(NamedTuple):
@@ -75,6 +76,7 @@ class Preflight(Record):
     tokens_per_second: float = 0.0
     basis: Basis = "rough"
     like_run: str = ""  # whose speed was taken
+    is_slow: bool = False  # what was measured is far below what was to be expected
     others: tuple[str, ...] = ()  # runs that it shares the machine with
     seconds: float = 0.0  # to the end, validations included
     fits: bool = True
@@ -113,6 +115,7 @@ def look_ahead(
         tokens_per_second=speed,
         basis="probe" if measured else "run" if guess.run else "rough",
         like_run="" if measured else guess.run,
+        is_slow=0 < measured < guess.tokens_per_second / _FAR_BELOW,
         others=machine.others,
         seconds=(tokens + _validated(config, shape, size, steps) * _FORWARD_SHARE) / speed,
         fits=fits,

@@ -61,7 +61,7 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
     data.add_argument(
         "--method", choices=("pretraining", "fine_tuning"), help="default: fine_tuning for conversations"
     )
-    data.add_argument("--context-length", type=int, default=0, metavar="N", help="default: the model's own")
+    data.add_argument("--context-length", type=int, metavar="N", help="default: the model's own")
     data.add_argument(
         "--set",
         dest="changes",
@@ -105,6 +105,8 @@ def _show_data(path: Path, options: argparse.Namespace) -> bool:
     """Print what is in a data set; False when that is nothing."""
     from trainers.datasets import inspect
 
+    if (options.rows or 0) < 0:
+        raise UserError("--rows must be 0 or more.")
     if options.changes and not options.tokenizer:
         raise UserError("--set shows what a run would see; say with which tokens: --tokenizer builtin.")
     report, lens = inspect(path), None
@@ -129,13 +131,16 @@ def _lens_config(path: Path, report: DataReport, options: argparse.Namespace) ->
 
     reference = options.tokenizer
     is_own = reference in _OWN_TOKENIZERS
-    length = options.context_length or (
-        _CONTEXT_LENGTHS[reference] if is_own else read_model_card(resolve(reference)).context_length
+    asked = options.context_length
+    length = (
+        asked
+        if asked is not None
+        else (_CONTEXT_LENGTHS[reference] if is_own else read_model_card(resolve(reference)).context_length)
     )
     if length < 2:
         raise UserError(
             "--context-length must be at least 2."
-            if options.context_length
+            if asked is not None
             else f"{reference} does not say how many tokens it sees at once. Add --context-length N."
         )
     method = options.method or ("fine_tuning" if report.has_conversations else "pretraining")
@@ -209,6 +214,7 @@ def _lens_lines(lens: LensReport) -> list[str]:
     lines += [f"  {red[0]}A run could not start: {error}{red[1]}" for error in lens.errors]
     if lens.samples:
         lines += ["", f"  {lens_text.legend(in_colour, lens.prompt_tokens > 0)}"]
+    unit = "window" if lens.method == "pretraining" else "line"
     for row in lens.samples:
-        lines += ["", f"  {lens_text.heading(row)}", lens_text.row_text(row, in_colour)]
+        lines += ["", f"  {lens_text.heading(row, unit)}", lens_text.row_text(row, in_colour)]
     return lines

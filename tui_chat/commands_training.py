@@ -10,7 +10,9 @@ The one rule: a command only starts a run or leaves a wish; the run's own proces
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+import textwrap
 import time
 import typing
 from pathlib import Path
@@ -278,10 +280,12 @@ def follow(run: RunDirectory) -> int:
 
 def _list_recipes() -> int:
     from trainers.config import recipe_names, recipe_text
+    from tui_chat.run_form import leading_comment
 
     for name in recipe_names():
-        comment = [line[2:] for line in recipe_text(name).splitlines() if line.startswith("# ")]
-        print(f"{name}\n    {comment[0] if comment else ''}")
+        description = leading_comment(recipe_text(name))
+        first = re.split(r"(?<=\.) (?=[A-Z0-9])", description, maxsplit=1)[0]  # its first sentence
+        print(f"{name}\n{textwrap.indent(textwrap.fill(first, 96), '    ')}")
     return 0
 
 

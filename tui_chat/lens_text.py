@@ -60,9 +60,9 @@ def legend(in_colour: bool, has_prompts: bool = False) -> str:
     return " · ".join(LEGEND[kind].join(_BRACKETS[kind]).strip() for kind in kinds)
 
 
-def heading(row: LensRow) -> str:
-    """Where a row stands and how many tokens of each kind it has."""
-    place = f"{visible(row.file)} line {row.line:,}".strip()
+def heading(row: LensRow, unit: str = "line") -> str:
+    """Where a row stands and how many tokens of each kind it has; of running text a row is a "window"."""
+    place = f"{visible(row.file)} {unit} {row.line:,}".strip()
     counts = [
         f"{count:,} {word}"
         for count, word in (

@@ -56,7 +56,8 @@ def time_words(look: Preflight) -> str:
 def basis(look: Preflight) -> str:
     """Where the speed comes from."""
     if look.basis == "probe":
-        return "measured here just now"
+        words = "measured here just now"
+        return f"{words}, far below what to expect: is the machine busy?" if look.is_slow else words
     words = f"as fast as “{look.like_run}”" if look.basis == "run" else "a rough guess"
     if look.others:
         words += f", shared with {len(look.others)} other run{'s' if len(look.others) > 1 else ''}"

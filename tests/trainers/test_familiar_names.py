@@ -68,6 +68,17 @@ def test_names_with_the_same_meaning_are_understood_and_others_left_alone() -> N
     }
 
 
+def test_those_who_come_from_nanogpt_may_keep_its_names() -> None:
+    assert ours(lr=1e-3, block_size=64, n_layer=4, n_head=4, n_embd=128, max_iters=2000) == {
+        "learning_rate": 1e-3,
+        "context_length": 64,
+        "num_layers": 4,
+        "num_heads": 4,
+        "embedding_size": 128,
+        "max_steps": 2000,
+    }
+
+
 def test_a_configuration_file_may_use_them_too(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text(

@@ -92,6 +92,13 @@ def test_what_was_measured_is_taken_as_it_is():
     assert look.seconds == pytest.approx(look.tokens / 1000)
 
 
+def test_a_measurement_far_below_what_is_to_be_expected_is_said_to_be_so():
+    speeds = [Speed("first", "cpu", 804_096, 20_000.0)]
+    assert look_ahead(config(), SMALL, DataSize(), ROOMY, speeds, measured=300.0).is_slow
+    assert not look_ahead(config(), SMALL, DataSize(), ROOMY, speeds, measured=9_000.0).is_slow
+    assert not look_ahead(config(), SMALL, DataSize(), ROOMY, speeds).is_slow
+
+
 def test_what_does_not_fit_comes_with_changes_that_do_each_with_its_number():
     settings, machine = gpt2(batch_size=16), Machine(free_bytes=8_000_000_000)
     look = look_ahead(settings, GPT2, DataSize(), machine)

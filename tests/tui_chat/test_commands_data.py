@@ -107,8 +107,12 @@ def test_a_method_that_does_not_fit_and_a_context_that_is_none_are_refused(
     assert code == 1 and "fine-tuning needs conversations" in errors
     code, _, errors = data(capsys, chats, "--tokenizer", "char", "--context-length", "1")
     assert code == 1 and "at least 2" in errors
+    code, _, errors = data(capsys, chats, "--tokenizer", "char", "--context-length", "0")
+    assert code == 1 and "at least 2" in errors
+    code, _, errors = data(capsys, chats, "--tokenizer", "char", "--rows", "-1")
+    assert code == 1 and "--rows must be 0 or more" in errors
     code, out, _ = data(capsys, chats, "--tokenizer", "char", "--method", "pretraining", "--rows", "1")
-    assert code == 0 and "[User: Hi⏎\nAssistant: Yes<|endoftext|>]" in out
+    assert code == 0 and "window 1, trains" in out and "[User: Hi⏎\nAssistant: Yes<|endoftext|>]" in out
 
 
 def test_no_colour_runs_over_the_end_of_a_line() -> None:

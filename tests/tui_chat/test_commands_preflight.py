@@ -14,6 +14,7 @@ from trainers import launcher, outlook, preflight
 from trainers.config import TrainingConfig
 from trainers.probing import ProbeResult
 from trainers.run_directory import RunDirectory, RunStatus
+from tui_chat import preflight_words
 from tui_chat.cli import main
 
 SMALL = ("num_layers=1", "num_heads=2", "embedding_size=16", "context_length=16", "threads=1", "device=cpu")
@@ -124,3 +125,9 @@ def test_of_a_model_that_is_not_here_yet_nothing_is_invented(
     assert code == 1 and "once the model to start from has been downloaded" in errors
     code, _, errors = train(capsys, str(chats), *hub)
     assert code == 0 and len(started) == 1
+
+
+def test_a_measurement_far_below_what_is_to_be_expected_asks_whether_the_machine_is_busy() -> None:
+    slow = preflight.Preflight(num_parameters=1, basis="probe", tokens_per_second=10.0, is_slow=True)
+    assert "is the machine busy?" in preflight_words.time_words(slow)
+    assert "busy" not in preflight_words.time_words(slow.with_changes("test", is_slow=False))

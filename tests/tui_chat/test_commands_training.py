@@ -113,3 +113,13 @@ def test_the_data_lens_counts_rows_tokens_and_what_is_refused(
 def test_data_without_a_tokenizer_has_no_token_counts(capsys: pytest.CaptureFixture[str], text: str) -> None:
     code, [facts], _ = command(capsys, "data", text, "--json")
     assert code == 0 and facts["tokens"] is None and facts["characters"] == 2200
+
+
+def test_recipes_are_listed_with_a_whole_sentence_each(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train"])
+    lines = capsys.readouterr().out.splitlines()
+    assert "shakespeare-char-muon" in lines and lines[-1].startswith("    ")
+    ends = [line for line, after in zip(lines, [*lines[1:], "x"], strict=True) if not after.startswith(" ")]
+    assert all(line.endswith(".") for line in ends)
+    assert max(map(len, lines)) <= 100
