@@ -241,3 +241,9 @@ def _with_address(said: str, address: str) -> Content:
     if address.removeprefix("mailto:").rstrip("/") == said.rstrip("/"):
         return text
     return Content.assemble(text, plain(f" ({address})").stylize(_QUIET))
+
+
+def pieces_of(text: str, lines: int = 200) -> list[str]:
+    """`text` in pieces of so many lines, each to be drawn by itself: only those on the screen take time."""
+    every = text.split("\n")
+    return ["\n".join(every[start : start + lines]) for start in range(0, len(every), lines)]

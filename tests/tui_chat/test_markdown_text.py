@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui_chat.markdown_text import GrowingMarkdown, code_blocks, segments_of
+from tui_chat.markdown_text import GrowingMarkdown, code_blocks, pieces_of, segments_of
 from tui_chat.text import visible
 
 EVERYTHING = """# Title
@@ -100,3 +100,10 @@ def test_any_text_can_be_shown(text: str) -> None:
 def test_deeply_nested_text_is_cut_not_crashed() -> None:
     shown("> " * 300 + "x")
     shown("".join("  " * depth + "- x\n" for depth in range(100)))
+
+
+def test_a_long_text_comes_in_pieces_that_make_it_up_again() -> None:
+    text = "\n".join(["a", "", "b"] * 150)
+    assert len(pieces_of(text)) == 3
+    assert "\n".join(pieces_of(text)) == text
+    assert pieces_of("") == [""]

@@ -231,7 +231,8 @@ class MessageView(Vertical, can_focus=True):
         if not content:
             return []
         if self.message.role == "user":  # people's words are shown as they were typed
-            return [markdown_text.Segment(plain(content))]
+            pieces = markdown_text.pieces_of(content)
+            return [markdown_text.Segment(plain(piece)) for piece in pieces]
         return markdown_text.segments_of(content)
 
     def _notes(self) -> list[Static]:
