@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Command = tuple[str, str, Callable[[], Any]]
 
-_POEM = re.compile(r"\s*poem\s+(?:(?:about|on|of)\s+)?(?P<topic>\S.*)", re.IGNORECASE)
+_ABOUT = re.compile(r"\s*(?P<companion>joke|poem)\s+(?:(?:about|on|of)\s+)?(?P<topic>\S.*)", re.IGNORECASE)
 
 
 def commands_of(app: TuiChatApp, screen: Screen[Any] | None = None) -> Iterator[SystemCommand]:
@@ -219,13 +219,14 @@ def _evaluate(app: TuiChatApp) -> None:
 
 
 class PoemAboutProvider(Provider):
-    """ "poem about the sea" in the palette recites one."""
+    """ "poem about the sea" in the palette recites one, and "joke about cats" tells one."""
 
     async def search(self, query: str) -> Hits:
-        if match := _POEM.fullmatch(query):
-            topic = match["topic"].strip()
-            shown = Content.assemble("Poem about ", plain(one_line(topic, 60)).stylize("bold"))
-            yield Hit(1.0, shown, lambda: self._recite(topic), help="Recited in this chat")
+        if match := _ABOUT.fullmatch(query):
+            companion, topic = match["companion"].lower(), match["topic"].strip()
+            about = plain(one_line(topic, 60)).stylize("bold")
+            shown = Content.assemble(f"{companion.title()} about ", about)
+            yield Hit(1.0, shown, lambda: self._tell(companion, topic), help="Told in this chat")
 
-    async def _recite(self, topic: str) -> None:
-        await tell(self.app, "poem", topic)  # type: ignore[arg-type]
+    async def _tell(self, companion: str, topic: str) -> None:
+        await tell(self.app, companion, topic)  # type: ignore[arg-type]

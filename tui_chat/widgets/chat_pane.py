@@ -168,7 +168,6 @@ class ChatPane(Vertical):
         await self._show_session()
 
     async def _show_session(self) -> None:
-        self._replies.forget_companions()
         self.branches.cancel_edit()
         await self.transcript.show(self.session.messages)
         self.post_message(self.ConversationChanged(self))

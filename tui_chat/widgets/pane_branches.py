@@ -73,18 +73,21 @@ class Branches:
             await self.show(other.id)
 
     async def show(self, message: int) -> None:
-        """Show the branch of a message.
+        """Bring a message of the conversation into sight, with its branch.
 
         Raises:
             UserError: when that cannot be remembered; it is shown all the same.
         """
+        session, transcript = self._pane.session, self._pane.transcript
+        if any(said.id == message for said in session.messages):
+            await transcript.go_to(session.messages, message)
+            return
         await self._replies.stop()
         self.cancel_edit()
-        session = self._pane.session
         try:
             await session.show(message)
         finally:
-            await self._pane.transcript.go_to(session.messages, message)
+            await transcript.go_to(session.messages, message)
             self._pane.post_message(self._pane.ConversationChanged(self._pane))
 
     async def again(self, reply: StoredMessage) -> None:

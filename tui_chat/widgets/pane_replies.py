@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from textual.widget import Widget
 from textual.worker import Worker, WorkerError
@@ -18,13 +19,16 @@ from textual.worker import Worker, WorkerError
 from engine.errors import UserError
 from tui_chat.chat_session import ChatSession, whole
 from tui_chat.chat_settings import short_reference
-from tui_chat.companions_in_chat import Companions
+from tui_chat.companions_in_chat import Turn, companions_of, literal
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine, Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.reply_tokens import Fork
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tui_chat.companions.asked_model import AskedModel as Teller
 
 STATUS_SECONDS = 0.5
 
@@ -48,7 +52,7 @@ class Replies:
         self._engines = engines
         self._on_state = on_state
         self._on_turn = on_turn
-        self._companions = Companions()
+        self._companions = companions_of(pane, engines, session)
         self._worker: Worker[None] | None = None
 
     @property
@@ -69,10 +73,6 @@ class Replies:
             self._pane.notify(f"The reply is still being written. {key} stops it.", markup=False)
         return not self.is_under_way
 
-    def forget_companions(self) -> None:
-        """Another conversation: no joke waits for an answer any more."""
-        self._companions = Companions()
-
     # ---- beginning and stopping
 
     def send(
@@ -87,7 +87,7 @@ class Replies:
 
     def tell(self, companion: str, topic: str) -> None:
         """Let a companion begin."""
-        self._begin(self._tell(self._companions.begin(companion, topic)))
+        self._begin(self._tell_of(companion, topic))
 
     def again(self, after: int, seed: int | None = None) -> None:
         """Another reply to a message; those before stay, as its siblings."""
@@ -136,12 +136,31 @@ class Replies:
     async def _converse(
         self, text: str, accept: Callable[[str], None] | None, seed: int | None, beside: int | None
     ) -> None:
-        await whole(self._say(text, accept, beside))
-        answer = self._companions.answer(text)
-        await (self._tell(answer) if answer else self._reply(seed))
+        plain = literal(text)
+        await whole(self._say(text, accept, beside, plain))
+        before = self._session.messages[:-1]
+        turn = None if plain else await self._companions.answer(text, before, to_all=seed is not None)
+        await self._take_turn(turn, seed)
 
-    async def _say(self, text: str, accept: Callable[[str], None] | None, beside: int | None) -> None:
-        await self._session.say(text, beside)
+    async def _tell_of(self, companion: str, topic: str) -> None:
+        turn = await self._companions.begin(companion, topic)
+        if turn.question:
+            await whole(self._say(turn.question, None, None))
+        await self._take_turn(turn)
+
+    async def _take_turn(self, turn: Turn | None, seed: int | None = None) -> None:
+        if turn is not None and turn.text:
+            await self._tell(turn.text)
+            return
+        await self._reply(seed, teller=turn.teller if turn else None)
+        if turn is not None and (told := await self._companions.instead(turn, self._session.messages[-1])):
+            await self._tell(told)
+
+    async def _say(
+        self, text: str, accept: Callable[[str], None] | None, beside: int | None, plain: str | None = None
+    ) -> None:
+        """`plain` is what is said where it differs from what was typed."""
+        await self._session.say(plain or text, beside)
         if accept is not None:
             accept(text)
         await self._transcript.add(self._session.messages)
@@ -155,14 +174,23 @@ class Replies:
         await self._transcript.add(self._session.messages)
 
     async def _reply(
-        self, seed: int | None = None, fork: Fork | None = None, after: int | None = None
+        self,
+        seed: int | None = None,
+        fork: Fork | None = None,
+        after: int | None = None,
+        teller: Teller | None = None,
     ) -> None:
+        """The pane's model speaks, or a `teller` in a companion's name."""
+        engine, reference = (
+            (teller, teller.reference) if teller else (self._engine, self._session.settings.model)
+        )
         try:
-            view = await whole(self._begin_reply(seed, fork, after))
-            ticking = self._pane.set_interval(STATUS_SECONDS, lambda: self._tell_progress(view))
-            self._tell_progress(view)
+            view = await whole(self._begin_reply(seed, fork, after, teller))
+            progress = partial(self._tell_progress, view, engine, reference)
+            ticking = self._pane.set_interval(STATUS_SECONDS, progress)
+            progress()
             try:
-                await self._session.reply(self._engine, view.feed)
+                await self._session.reply(engine, view.feed)
             finally:
                 ticking.stop()
         finally:
@@ -171,19 +199,22 @@ class Replies:
             finally:
                 self._transcript.finish(self._session.messages[-1])
 
-    async def _begin_reply(self, seed: int | None, fork: Fork | None, after: int | None) -> MessageView:
-        await self._session.begin_reply(self.model_name, seed, fork, after)
+    async def _begin_reply(
+        self, seed: int | None, fork: Fork | None, after: int | None, teller: Teller | None
+    ) -> MessageView:
+        name, model = (teller.name, "") if teller else (self.model_name, None)
+        await self._session.begin_reply(name, seed, fork, after, model)
         return await self._transcript.add(self._session.messages)
 
-    def _tell_progress(self, view: MessageView) -> None:
+    def _tell_progress(self, view: MessageView, engine: AppEngine, reference: str) -> None:
         """While nothing is said yet, what is waited for; then how fast it goes."""
         if self._session.chunks:
             view.tell(f"{self._session.chunks:,} tokens  ·  {self._session.tokens_per_second:,.0f}/s")
             return
         self._on_state()
         waits = {"loading": "waiting for the model to load", "stopped": "starting"}
-        said = self._engines.waits_for(self._session.settings.model)
-        view.tell(said or waits.get(self._engine.state, "thinking…"))
+        said = self._engines.waits_for(reference)
+        view.tell(said or waits.get(engine.state, "thinking…"))
 
     async def _say_again(self, after: int, seed: int | None) -> None:
         await self._engine.load()  # a model that is not there leaves the reply on show
