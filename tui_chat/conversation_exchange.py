@@ -58,6 +58,18 @@ class MessageRecord(Record):
     status: Literal["complete", "stopped", "error"] = "complete"
     created: Moment = 0.0
     tokens: TokensRecord | None = None
+    thumb: Annotated[int, between(-1, 1)] = 0  # up or down
+    correction: str | None = None  # how a person says that it should have been
+
+    @property
+    def text(self) -> str:
+        """The words that count: the correction, or else what was said."""
+        return self.content if self.correction is None else self.correction
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a person said something of it."""
+        return bool(self.thumb) or self.correction is not None
 
 
 class ConversationRecord(Record):

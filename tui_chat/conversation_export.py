@@ -3,7 +3,8 @@
     markdown    the branch on show, to read                       json      everything: branches, settings, statistics
     openai      a row {"messages": [...]} for each, to train on   sharegpt  a row {"conversations": [...]} for each
 
-What is to train on holds turns with words only, and no conversation without a reply: `left_out` counts those.
+A reply that was corrected reads as corrected, but in JSON, which has both. What is to train on holds turns with words
+only, and no conversation without a reply: `left_out` counts those.
 The one rule: a file that is there is replaced only when that was asked for, and then whole.
 """
 
@@ -98,7 +99,7 @@ def _rows(
 
 def _turns(conversation: ConversationRecord) -> list[tuple[str, str]]:
     told = [("system", conversation.system_prompt)]
-    said = [(message.role, message.content) for message in branch(conversation)]
+    said = [(message.role, message.text) for message in branch(conversation)]
     return [(role, text) for role, text in [*told, *said] if text.strip()]
 
 

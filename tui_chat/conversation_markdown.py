@@ -50,7 +50,7 @@ def _written(conversation: ConversationRecord) -> str:
     parts += _section("System", conversation.system_prompt) if conversation.system_prompt.strip() else []
     for message in branch(conversation):
         who = f" ({_line(message.model_name)})" if message.model_name else ""
-        parts += _section(f"{message.role.capitalize()}{who}", message.content)
+        parts += _section(f"{message.role.capitalize()}{who}", message.text)
     return "\n\n".join(parts) + "\n"
 
 

@@ -18,17 +18,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from engine.chat import ChatMessage, Role
 from tui_chat.conversation_exchange import (
     ConversationRecord,
     MessageRecord,
     TokensRecord,
+    branch,
     fingerprint,
     fingerprint_of,
 )
 from tui_chat.conversation_file import ConversationFile
 from tui_chat.conversation_records import MESSAGE_FIELDS, StoredMessage, storable, values_of
 from tui_chat.conversation_shelf import clean_tags
+from tui_chat.feedback import Feedback, Judgement, Reply
 from tui_chat.quantities import counted
 from tui_chat.reply_tokens import ReplyTokens
 
@@ -37,8 +41,9 @@ _CONVERSATIONS = """
     WHERE id IN (SELECT value FROM json_each(:ids)) AND deleted IS NULL
 """
 _MESSAGES = f"""
-    SELECT {", ".join(f"m.{name}" for name in MESSAGE_FIELDS)}, t.ids, t.seconds
+    SELECT {", ".join(f"m.{name}" for name in MESSAGE_FIELDS)}, t.ids, t.seconds, coalesce(thumbs.thumb, 0), corrected
     FROM messages m LEFT JOIN reply_tokens t ON t.message = m.id
+    LEFT JOIN reply_thumbs thumbs ON thumbs.message = m.id LEFT JOIN reply_corrections c ON c.message = m.id
     WHERE m.conversation IN (SELECT value FROM json_each(:ids)) ORDER BY m.conversation, m.id
 """
 _TAGS = "SELECT conversation, tag FROM tags WHERE conversation IN (SELECT value FROM json_each(:ids)) ORDER BY tag"
@@ -87,6 +92,7 @@ class Transfer:
 
     def __init__(self, file: ConversationFile) -> None:
         self._file = file
+        self._feedback = Feedback(file)
 
     # ---- out
 
@@ -112,7 +118,7 @@ class Transfer:
         Raises:
             UserError: when that cannot be saved; none of them is there then.
         """
-        taken, more = TakenIn(), list(tags)
+        taken, more, judged = TakenIn(), list(tags), False
         with self._file.writing() as execute:
             here = _said_here(execute)
             for record in records:
@@ -124,6 +130,9 @@ class Transfer:
                     taken.known += 1
                 else:
                     taken.new.append(_add(execute, record, more))
+                    judged |= any(message.is_judged for message in record.messages)
+        if judged:
+            self._feedback.renew()
         return taken
 
 
@@ -145,7 +154,7 @@ def _as_record(row: Sequence[Any], said: Sequence[Sequence[Any]], tags: list[str
 
 
 def _as_message(row: Sequence[Any], numbers: dict[int, int]) -> MessageRecord:
-    *fields, ids, seconds = row
+    *fields, ids, seconds, thumb, correction = row
     message = StoredMessage(*fields)
     number, parent = numbers[message.id], numbers.get(message.parent or 0)
     tokens = ReplyTokens.from_texts(ids, seconds) if ids else None
@@ -156,7 +165,7 @@ def _as_message(row: Sequence[Any], numbers: dict[int, int]) -> MessageRecord:
         # A parent that does not stand before its child is damage, and none.
         "parent": parent if parent is not None and parent < number else None,
     }
-    return MessageRecord(id=number, **told)
+    return MessageRecord(id=number, thumb=thumb, correction=correction, **told)
 
 
 def _decoded(settings: str) -> dict[str, Any] | None:
@@ -189,11 +198,24 @@ def _add(execute: Any, record: ConversationRecord, tags: Iterable[str]) -> int:
     talk = int(execute(_ADD_CONVERSATION, (*values, created, updated, int(record.pinned))).lastrowid)
     ids: dict[int | None, int] = {}
     for message in record.messages:
-        ids[message.id] = _add_message(execute, talk, message, ids.get(message.parent), created)
+        ids[message.id] = new = _add_message(execute, talk, message, ids.get(message.parent), created)
+        if message.is_judged:
+            reply = Reply(new, _asked_before(record, message), message.content, message.model)
+            Feedback.take_in(execute, reply, Judgement(message.thumb, correction=message.correction))
     execute("UPDATE conversations SET leaf = ? WHERE id = ?", (ids.get(record.leaf), talk))
     for tag in clean_tags([*record.tags, *tags]):
         execute("INSERT INTO tags (conversation, tag) VALUES (?, ?)", (talk, tag))
     return talk
+
+
+def _asked_before(record: ConversationRecord, message: MessageRecord) -> list[ChatMessage]:
+    """What the model was told and asked before a reply."""
+    before = branch(replace(record, leaf=message.parent)) if message.parent else []
+    turns: list[tuple[Role, str]] = [
+        ("system", record.system_prompt),
+        *((one.role, one.text) for one in before),
+    ]
+    return [ChatMessage(role=role, content=text) for role, text in turns if text.strip()]
 
 
 def _add_message(execute: Any, talk: int, message: MessageRecord, parent: int | None, created: float) -> int:

@@ -107,6 +107,22 @@ class Feedback:
                 execute("INSERT INTO reply_corrections VALUES (?, ?, ?, ?, ?, ?, NULL)", values)
         self._write(MY_CORRECTIONS, _CORRECTIONS, _conversation_row)
 
+    @staticmethod
+    def take_in(execute: Any, reply: Reply, judgement: Judgement) -> None:
+        """Keep what was said of a new reply elsewhere, within a transaction; `renew` is to follow."""
+        (said, model), prompt, now = _texts(reply), _as_json(reply.prompt), time.time()
+        if judgement.thumb:
+            values = (reply.message, judgement.thumb, prompt, said, model, now)
+            execute("INSERT INTO reply_thumbs VALUES (?, ?, ?, ?, ?, ?)", values)
+        if judgement.correction is not None:
+            corrected = (reply.message, prompt, said, storable(judgement.correction), model, now)
+            execute("INSERT INTO reply_corrections VALUES (?, ?, ?, ?, ?, ?, NULL)", corrected)
+
+    def renew(self) -> None:
+        """Write the data sets of thumbs and corrections anew."""
+        self._write(MY_FAVOURITES, _FAVOURITES, _conversation_row)
+        self._write(MY_CORRECTIONS, _CORRECTIONS, _conversation_row)
+
     def prefer(self, better: Reply, others: Sequence[Reply], is_tie: bool = False) -> None:
         """One is better than the others, or they are equally good; what was said of them before is replaced."""
         self._vote(better, others, [(better, other, is_tie) for other in others])

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
+from engine.chat import ChatMessage
 from engine.errors import UserError
 from tui_chat.conversation_exchange import MessageRecord, branch, in_a_row
 from tui_chat.conversation_export import FORMATS
 from tui_chat.conversation_shelf import Shelf, clean_tag
 from tui_chat.conversation_transfer import Transfer
 from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.feedback import Feedback, Judgement, Reply
 from tui_chat.reply_tokens import ReplyTokens
 
 
@@ -162,6 +166,32 @@ def test_a_tree_survives_the_way_through_json_and_nothing_is_doubled(conversatio
     again = Transfer(other.file).take_in([record])
     assert (again.new, again.known) == ([], 1)
     assert again.in_words() == "Imported 0 conversations. 1 was here already, and not imported again."
+
+
+def test_thumbs_and_corrections_go_with_a_conversation_and_are_to_train_on_there(tmp_path: Path) -> None:
+    here, there = (
+        Conversations.open(tmp_path / "here" / "c.db"),
+        Conversations.open(tmp_path / "there" / "c.db"),
+    )
+    talk = told(here, "Tea", "Which?", "Grean", "And now?", "Black")
+    reply = here.messages(talk)[1]
+    judged = Reply(reply.id, [ChatMessage(role="user", content="Which?")], reply.content, "builtin")
+    Feedback(here.file).thumb(judged, -1)
+    Feedback(here.file).correct(judged, "Green")
+    (record,) = Transfer(here.file).records([talk])
+    assert [(m.content, m.text, m.thumb) for m in record.messages[:2]] == [
+        ("Which?", "Which?", 0),
+        ("Grean", "Green", -1),
+    ]
+    assert "Green" in FORMATS["markdown"].write([record]).text
+    assert "Grean" not in FORMATS["openai"].write([record]).text
+    (new,) = Transfer(there.file).take_in([record]).new
+    assert list(Feedback(there.file).of_conversation(new).values()) == [Judgement(-1, correction="Green")]
+    assert Transfer(there.file).records([new]) == [record]
+    row = json.loads((tmp_path / "there" / "datasets" / "my-corrections.jsonl").read_text())
+    assert [turn["content"] for turn in row["messages"]] == ["Be kind.", "Which?", "Green"]
+    here.close()
+    there.close()
 
 
 def test_a_conversation_that_went_on_is_not_the_one_that_was_exported(conversations: Conversations) -> None:
