@@ -42,11 +42,15 @@ def chat_in_lines(options: argparse.Namespace, config: AppConfig, factory: Engin
     from tui_chat.chat_settings import ChatSettings
     from tui_chat.conversations import Conversations
     from tui_chat.linear_chat import LinearChat  # here: `--help` needs none of it
+    from tui_chat.personas.library import find_persona
     from tui_chat.plain_lines import PlainLines
 
     settings = ChatSettings(
         model=config.chat.model, generation=config.generation, system_prompt=config.chat.system_prompt
     )
+    if options.persona is not None:  # the rest of it is in `config` already
+        persona = find_persona(options.persona).persona
+        settings = settings.with_changes("ask", persona=persona.name, greeting=persona.greeting)
     chat = LinearChat(
         Conversations.at(conversations_path()),
         with_flags(settings, options),

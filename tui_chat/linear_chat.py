@@ -97,6 +97,9 @@ class LinearChat:
         if self.lines.reads_keyboard:
             self.lines.tell("Chat in plain lines. Ctrl+C stops a reply, Ctrl+D leaves, /help lists commands.")
         await self.load_model()
+        settings = self.session.settings
+        if settings.greeting and self.session.conversation is None:
+            self.lines.say(f"{settings.persona}: {settings.greeting.strip()}")
 
     def _read_on(self, runner: asyncio.Runner) -> None:
         while True:

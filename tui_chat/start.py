@@ -41,7 +41,7 @@ def start_app(
     loaded = load_config(config_path(), flags=flags)
     begins_with: ChatSettings | None = None
     if persona is not None:
-        loaded, begins_with = _with_persona(loaded, persona)
+        loaded, begins_with = with_persona(loaded, persona)
     app = TuiChatApp(loaded, run_name=run_name, begins_with=begins_with)
     app.run()
     for line in runs_that_go_on():
@@ -49,7 +49,7 @@ def start_app(
     return app.return_code or 0
 
 
-def _with_persona(loaded: LoadedConfig, name: str) -> tuple[LoadedConfig, ChatSettings]:
+def with_persona(loaded: LoadedConfig, name: str) -> tuple[LoadedConfig, ChatSettings]:
     """The settings of a chat with a persona; a model of it that is not there is among the problems."""
     from tui_chat.chat_settings import default_settings
     from tui_chat.personas.choosing import settings_with

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from engine.errors import UserError
 from engine.paths import personas_path
 from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
+from tui_chat import cli, commands_ask
 from tui_chat.app import TuiChatApp
 from tui_chat.commands import commands_of
+from tui_chat.config import load_config
 from tui_chat.conversations import Conversations
 from tui_chat.personas import library
 from tui_chat.personas.persona import Persona
@@ -23,6 +26,7 @@ from tui_chat.screens.ask_text import AskText
 from tui_chat.screens.persona_form import PersonaForm
 from tui_chat.screens.personas import PersonaScreen
 from tui_chat.screens.question import Question
+from tui_chat.start import with_persona
 from tui_chat.widgets.welcome import Welcome
 
 CAPTAIN = Persona(
@@ -104,6 +108,33 @@ async def test_a_conversation_remembers_its_persona_and_a_new_chat_begins_with_i
         await send(pilot, "more")
         await until(pilot, lambda: settled(app.chat.pane, 5))
         assert [text for _, text, _ in said(app.chat.pane)].count("Ahoy!") == 1
+
+
+async def test_the_app_begins_with_a_persona_that_is_asked_for() -> None:
+    library.save_persona(Persona(name="Far away", greeting="Here.", model="run:gone"))
+    for flags, problems in (({}, 1), ({"chat.model": "run:mine"}, 0)):
+        loaded = load_config(Path("/nonexistent/config.toml"), {}, flags)
+        loaded, settings = with_persona(loaded, "far-away")
+        assert (len(loaded.problems), settings.model) == (problems, flags.get("chat.model", "builtin"))
+    app = TuiChatApp(loaded, None, FakeEngines(), Conversations.in_memory(), begins_with=settings)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "Here." in screen_text(app))
+        assert app.chat.pane.settings.persona == "Far away"
+
+
+def test_the_chat_in_plain_lines_begins_with_the_hello_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines = FakeEngines()
+    monkeypatch.setattr(
+        commands_ask, "_engine", lambda ref, options, config, progress: engines(ref, progress)
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"hi\n")))
+    with pytest.raises(SystemExit):
+        cli.main(["ask", "-i", "--persona", "sea-captain"])
+    assert "Sea captain: Ahoy!" in capsys.readouterr().out
+    assert [m.content for m in engines["builtin"].asked[0]] == ["Be gruff.", "hi"]
+    assert engines["builtin"].settings[0].temperature == 0.9
 
 
 async def test_within_a_conversation_another_persona_goes_on_without_a_hello() -> None:

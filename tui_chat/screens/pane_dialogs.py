@@ -84,6 +84,7 @@ async def use_persona(pane: ChatPane, persona: Persona | None) -> None:
         providers = loaded.config.providers
         settings, notice = await asyncio.to_thread(settings_with, persona, pane.settings, default, providers)
     await pane.change_settings(settings)
+    pane.post_message(pane.ConversationChanged(pane))  # its model may be another
     if notice:
         pane.notify(notice, severity="warning", timeout=12, markup=False)
 
