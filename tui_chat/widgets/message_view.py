@@ -42,17 +42,17 @@ class MessageView(Vertical, can_focus=True):
     FOCUS_ON_CLICK = False  # a click begins a selection; typing stays in the prompt
     BINDING_GROUP_TITLE = "Message"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "copy", "Copy message", id="message.copy"),
-        Binding("c", "copy_code", "Copy code", id="message.copy_code"),
-        Binding(
-            "i", "look", "Token by token", id="message.look", tooltip="What the model thought at each token"
-        ),
         Binding("r", "branch('again')", "Another reply", id="message.again", tooltip="Beside this one"),
         Binding(
             "e", "branch('edit')", "Edit", id="message.edit", tooltip="Send it otherwise, beside this one"
         ),
         Binding("left,h", "branch('before')", "Version before", id="message.before"),
         Binding("right,l", "branch('after')", "Version after", id="message.after"),
+        Binding("y", "copy", "Copy message", id="message.copy"),
+        Binding(
+            "i", "look", "Token by token", id="message.look", tooltip="What the model thought at each token"
+        ),
+        Binding("c", "copy_code", "Copy code", id="message.copy_code"),
         Binding(
             "n", "branch('new_chat')", "New chat from here", id="message.new_chat", tooltip="With all above"
         ),
