@@ -1,12 +1,13 @@
 """The line at the foot of a dialog: its keys, as they are bound now.
 
-    DialogKeys("Tab next field", ("pane_settings.accept", "accepts"), ("pane_settings.cancel", "cancels"))
+    DialogKeys("Tab next field", ("persona_form.save", "saves"), ("persona_form.cancel", "cancels"))
 
 The one rule: a key that has an id is named by its id.
 """
 
 from __future__ import annotations
 
+from textual.dom import DOMNode
 from textual.widgets import Static
 
 from tui_chat.key_bindings import key_in_words
@@ -24,3 +25,8 @@ class DialogKeys(Static):
 
     def _words(self, part: str | tuple[str, str]) -> str:
         return part if isinstance(part, str) else f"{key_in_words(self, part[0])} {part[1]}"
+
+
+def with_keys(node: DOMNode, *parts: tuple[str, str]) -> list[str]:
+    """(What a button does, id of a binding) as its label: "Start (Ctrl+S)"."""
+    return [f"{words} ({key})" if (key := key_in_words(node, id)) else words for words, id in parts]
