@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.widgets import Input
 
@@ -22,15 +22,14 @@ from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.model_library import absolute_reference, list_models
 from engine.records import explanation_of
-from tui_chat.attachments import given_path, paths_like, without_attachments
+from tui_chat.attachments import given_path
 from tui_chat.config import parse_value
-from tui_chat.prompt_templates import PromptTemplate, prompt_templates, template_named
+from tui_chat.prompt_commands import PROMPT_COMMANDS, app_of, paths
 from tui_chat.screens.choose_one import Choice, ChooseOne
 from tui_chat.slash_commands import SlashCommand, SlashCommands, Suggestion, described, ranked
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
-    from tui_chat.app import TuiChatApp
     from tui_chat.conversations import Conversation, Conversations
     from tui_chat.widgets.chat_pane import ChatPane
 
@@ -44,18 +43,12 @@ _GENERATION = {  # command: setting
     "max-tokens": "max_new_tokens",
     "seed": "seed",
 }
-_MOST_HISTORY = 5000
 
 
 @cache
 def pane_commands() -> SlashCommands[ChatPane]:
     """The commands of every pane."""
     return SlashCommands(_COMMANDS)
-
-
-def _app(pane: ChatPane) -> TuiChatApp:
-    app: Any = pane.app
-    return app
 
 
 def _action(action: str) -> Run:
@@ -90,13 +83,30 @@ def _meant(typed: str, known: Iterable[str], otherwise: str = "/model alone list
 
 def _models(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
     here = [Suggestion(entry.reference, one_line(entry.card.name, 40)) for entry in list_models()]
-    providers = _app(pane).loaded.config.providers
+    providers = app_of(pane).loaded.config.providers
     behind = [
         Suggestion(f"api:{name}/{model}", "behind a server")
         for name, provider in providers.items()
         for model in provider.models
     ]
     return ranked(argument, [*here, *behind])
+
+
+async def _persona(pane: ChatPane, argument: str) -> None:
+    if not argument:
+        await pane.run_action("screen.personas")
+        return
+    from tui_chat.screens.pane_dialogs import choose_persona  # here: a dialog knows its pane
+
+    await choose_persona(pane, argument)
+
+
+def _personas(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    from tui_chat.personas.library import list_personas
+
+    known = [entry.persona for entry in list_personas() if entry.persona]
+    rows = [Suggestion(persona.name, one_line(persona.description, 60)) for persona in known]
+    return ranked(argument, [*rows, Suggestion("none", "nobody in particular")])
 
 
 async def _system(pane: ChatPane, argument: str) -> None:
@@ -146,10 +156,10 @@ def _conversation_of(pane: ChatPane) -> Conversation:
 async def _rename(pane: ChatPane, argument: str) -> None:
     conversation = _conversation_of(pane)
     if not argument:
-        _app(pane).chat.change_chat("rename")
+        app_of(pane).chat.change_chat("rename")
         return
     title = one_line(argument, 120)
-    await asyncio.to_thread(_app(pane).conversations.rename, conversation.id, title)
+    await asyncio.to_thread(app_of(pane).conversations.rename, conversation.id, title)
     if pane.session.conversation is not None and pane.session.conversation.id == conversation.id:
         pane.session.conversation = replace(pane.session.conversation, title=title)
     pane.post_message(pane.ConversationChanged(pane))
@@ -158,9 +168,9 @@ async def _rename(pane: ChatPane, argument: str) -> None:
 async def _export(pane: ChatPane, argument: str) -> None:
     conversation = _conversation_of(pane).id
     if not argument:
-        _app(pane).chat.change_chat("export")
+        app_of(pane).chat.change_chat("export")
         return
-    words = await asyncio.to_thread(_exported, _app(pane).conversations, conversation, given_path(argument))
+    words = await asyncio.to_thread(_exported, app_of(pane).conversations, conversation, given_path(argument))
     pane.notify(words, markup=False)
 
 
@@ -175,7 +185,7 @@ def _exported(conversations: Conversations, conversation: int, path: Path) -> st
 
 def _change(what: str) -> Run:
     """Does to the conversation what the list does by key."""
-    return lambda pane, argument: _app(pane).chat.change_chat(what)
+    return lambda pane, argument: app_of(pane).chat.change_chat(what)
 
 
 async def _stop(pane: ChatPane, argument: str) -> None:
@@ -203,72 +213,6 @@ def _joke(pane: ChatPane, argument: str) -> None:
     pane.tell("joke", argument)
 
 
-# ---- what goes into the prompt
-
-
-def _attach(pane: ChatPane, argument: str) -> Awaitable[None]:
-    return pane.box.attach(argument)
-
-
-def _paths(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
-    return [Suggestion(path, "folder" if is_folder else "") for path, is_folder in paths_like(argument)]
-
-
-def _detach(pane: ChatPane, argument: str) -> None:
-    files = pane.box.attached.files
-    if not files:
-        raise UserError("No file is attached. /attach PATH attaches one.")
-    gone = [file for file in files if argument in ("", file.name)]
-    if not gone:
-        names = ", ".join(one_line(file.name, 30) for file in files)
-        raise UserError(f"No such file is attached. Attached: {names}.")
-    pane.box.attached.take_away(gone)
-
-
-def _attached(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
-    return ranked(argument, [Suggestion(file.name) for file in pane.box.attached.files])
-
-
-async def _template(pane: ChatPane, argument: str) -> None:
-    templates, problems = await asyncio.to_thread(prompt_templates)
-    for problem in problems:
-        pane.notify(problem, title="Prompt templates", severity="warning", timeout=10, markup=False)
-    if argument:
-        pane.box.use_template(template_named(argument, templates))
-    elif chosen := await _chosen_template(pane, templates):
-        pane.box.use_template(template_named(chosen, templates))
-
-
-async def _chosen_template(pane: ChatPane, templates: Sequence[PromptTemplate]) -> str | None:
-    from engine.paths import prompts_path
-
-    choices = [Choice(template.name, template.what) for template in templates]
-    title = f"Prompt templates. Your own: {prompts_path()}"
-    return await pane.app.push_screen_wait(ChooseOne(title, choices))
-
-
-def _templates(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
-    found, _ = prompt_templates()
-    return ranked(argument, [Suggestion(template.name, template.what) for template in found])
-
-
-async def _history(pane: ChatPane, argument: str) -> None:
-    saved = await asyncio.to_thread(_app(pane).conversations.prompts, _MOST_HISTORY)
-    sent = [without_attachments(text) for text in saved] + pane.prompt.sent
-    newest_first = list(dict.fromkeys(reversed(sent)))
-    nothing = "You have sent nothing yet."
-    screen = ChooseOne(
-        "What you sent, the newest first", [Choice(text) for text in newest_first], "", nothing
-    )
-    chosen = await pane.app.push_screen_wait(screen)
-    if chosen is not None:
-        pane.prompt.put(chosen)
-
-
-def _edit(pane: ChatPane, argument: str) -> None:
-    pane.box.edit()
-
-
 # ---- the app
 
 
@@ -281,7 +225,7 @@ async def _help(pane: ChatPane, argument: str) -> None:
 
 
 def _theme(pane: ChatPane, argument: str) -> None:
-    app = _app(pane)
+    app = app_of(pane)
     if not argument:
         app.action_change_theme()
     elif argument in app.available_themes:
@@ -292,13 +236,14 @@ def _theme(pane: ChatPane, argument: str) -> None:
 
 
 def _themes(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
-    return ranked(argument, [Suggestion(name) for name in _app(pane).available_themes])
+    return ranked(argument, [Suggestion(name) for name in app_of(pane).available_themes])
 
 
 _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("help", _help),
     described("new", _action("screen.new_chat"), aliases=("clear",)),
     described("model", _model, _models),
+    described("persona", _persona, _personas),
     described("system", _system),
     described("joke", _joke),
     described("poem", _poem),
@@ -308,14 +253,10 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("stop", _stop),
     described("copy", _copy, lambda pane, typed: ranked(typed, [Suggestion("code")])),
     described("tokens", _action("screen.look")),
-    described("attach", _attach, _paths),
-    described("detach", _detach, _attached),
-    described("template", _template, _templates),
-    described("history", _history),
-    described("edit", _edit),
+    *PROMPT_COMMANDS,
     described("rename", _rename),
     described("pin", _change("pin")),
-    described("export", _export, _paths),
+    described("export", _export, paths),
     described("delete", _change("delete")),
     described("undo", _change("undo")),
     described("find", _find),

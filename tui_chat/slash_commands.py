@@ -31,6 +31,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "help": ("", "All commands, with what they do"),
     "new": ("", "An empty conversation; this one stays in the list"),
     "model": ("[REFERENCE]", "Answer with another model; alone: choose from a list"),
+    "persona": ("[NAME]", "Who the model is to be; alone: choose or make one"),
     "system": ("[TEXT]", "What the model is told first; alone: change it, 'none' takes it out"),
     "joke": ("[TOPIC]", "Hear a joke"),
     "poem": ("[TOPIC]", "Hear a poem"),

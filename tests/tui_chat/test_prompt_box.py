@@ -341,3 +341,19 @@ async def test_a_conversation_is_deleted_and_brought_back() -> None:
         await until(pilot, lambda: not app.conversations.newest())
         await send(pilot, "/undo")
         await until(pilot, lambda: len(app.conversations.newest()) == 1)
+
+
+async def test_a_persona_is_chosen_by_name_and_left_again() -> None:
+    app = fake_app()
+    async with app.run_test() as pilot:
+        pane = app.chat.pane
+        pane.prompt.put("/persona rubber")
+        await until(pilot, lambda: len(listed(pane)) == 1)
+        await pilot.press("tab")
+        name = pane.prompt.text.removeprefix("/persona ")
+        await pilot.press("enter")
+        await until(pilot, lambda: pane.settings.persona == name)
+        await send(pilot, "/persona none")
+        await until(pilot, lambda: pane.settings.persona == "")
+        await send(pilot, "/persona nobudy")
+        await until(pilot, lambda: pane.prompt.text == "/persona nobudy")
