@@ -23,7 +23,14 @@ from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chun
 from trainers.estimates import Speed
 from trainers.model_shape import ModelShape
 from trainers.own_datasets import dataset_path
-from trainers.preflight import DataSize, Machine, Preflight, data_size, look_ahead
+from trainers.preflight import (
+    DataSize,
+    Machine,
+    Preflight,
+    characters_per_token,
+    data_size,
+    look_ahead,
+)
 from trainers.run_directory import check_run_name
 from tui_chat import quantities
 from tui_chat.text import one_line
@@ -32,14 +39,26 @@ SHAPE_FIELDS = ("num_layers", "num_heads", "embedding_size")  # given when a mod
 FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
     "base_model": "Start from model",
     "max_steps": "Steps",
+    "num_train_epochs": "Epochs",
     "batch_size": "Batch size",
     "learning_rate": "Learning rate",
     "context_length": "Context length",
+    "prompt_loss": "Prompt loss",
     "num_layers": "Layers",
     "num_heads": "Heads",
     "embedding_size": "Width",
+    "threads": "CPU threads",
 }
-NUMBERS = ("max_steps", "batch_size", "context_length", "num_layers", "num_heads", "embedding_size")
+NUMBERS = (
+    "max_steps",
+    "batch_size",
+    "context_length",
+    "num_layers",
+    "num_heads",
+    "embedding_size",
+    "threads",
+)
+DECIMALS = {"learning_rate": "1e-3 or 0.0005", "num_train_epochs": "3 or 0.5", "prompt_loss": "0.1"}
 _SOURCE = "form"
 _GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
 _LARGE_FILE = 100_000_000  # bytes; of more, the check sees a part
@@ -98,7 +117,7 @@ def prefilled(recipe: TrainingConfig) -> dict[str, str]:
 def shown_fields(recipe: TrainingConfig, base_model: str) -> list[str]:
     """The fields that mean something: a model that is there already has its shape."""
     is_tuning = recipe.method != "pretraining"
-    hidden = SHAPE_FIELDS if base_model.strip() else ()
+    hidden = (*(SHAPE_FIELDS if base_model.strip() else ()), *(() if is_tuning else ("prompt_loss",)))
     return [
         name for name in FIELDS if name not in hidden and (name != "base_model" or is_tuning or base_model)
     ]
@@ -133,6 +152,7 @@ def _alone(name: str, value: object) -> dict[str, object]:
         **({"num_heads": 1} if name == "embedding_size" else {}),
         **({"embedding_size": value} if name == "num_heads" else {}),
         **({"min_learning_rate": 0.0} if name == "learning_rate" else {}),
+        **({"method": "fine_tuning"} if name == "prompt_loss" else {}),
     }
 
 
@@ -142,11 +162,11 @@ def _value_of(name: str, text: str) -> object:
         if not re.fullmatch(r"[+-]?\d+", digits):
             raise UserError(f"{_SOURCE}: {name} must be a whole number.")
         return int(digits)
-    if name == "learning_rate":
+    if name in DECIMALS:
         try:
             return float(text)
         except ValueError:
-            raise UserError(f"{_SOURCE}: {name} must be a number, such as 1e-3 or 0.0005.") from None
+            raise UserError(f"{_SOURCE}: {name} must be a number, such as {DECIMALS[name]}.") from None
     return text
 
 
@@ -168,12 +188,15 @@ def _without_name(message: str, name: str) -> str:
 _NOTES = {
     "base_model": "builtin, a folder, run:NAME, hf:OWNER/NAME",
     "max_steps": "optimizer steps",
+    "num_train_epochs": "above 0: instead of steps",
     "batch_size": "sequences per step",
     "learning_rate": "at its highest",
     "context_length": "tokens seen at once",
+    "prompt_loss": "0: only answers are learnt",
     "num_layers": "transformer blocks",
     "num_heads": "must divide the width",
     "embedding_size": "numbers per token",
+    "threads": "0: all cores",
 }
 
 
@@ -243,7 +266,11 @@ def data_problem(config: TrainingConfig, report: DataReport) -> str:
 
 
 def what_is_missing(
-    config: TrainingConfig | None, problems: Mapping[str, str], name: str, data: CheckedData | None
+    config: TrainingConfig | None,
+    problems: Mapping[str, str],
+    name: str,
+    data: CheckedData | None,
+    base: BaseModel | None = None,
 ) -> tuple[str, bool]:
     """What to do before the run can start, and whether something is wrong; empty when it can."""
     if problems:
@@ -255,15 +282,20 @@ def what_is_missing(
     if config is None:
         return "", False
     problem = data_problem(config, data.report)
-    return problem or data_hint(config, data.report), bool(problem)
+    return problem or data_hint(config, data.report, base), bool(problem)
 
 
-def data_hint(config: TrainingConfig, report: DataReport) -> str:
+def data_hint(config: TrainingConfig, report: DataReport, base: BaseModel | None = None) -> str:
     """What would suit the data better; empty when all is well."""
     if config.method == "pretraining" and report.has_conversations:
         return (
             "These are conversations: a fine-tuning recipe would learn to answer; this one learns their text."
         )
+    if config.method != "pretraining" and base and base.shape and report.rows:
+        mean = report.characters / report.rows / characters_per_token(base.shape.vocab_size)
+        suited = min(2 ** math.ceil(math.log2(max(2.0, mean))), base.shape.context_length)
+        if mean > config.context_length and suited > config.context_length:
+            return f"A context of {suited} cuts off fewer rows."
     return ""
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.app import App
 from textual.pilot import Pilot
-from textual.widgets import Input, Select, Static
+from textual.widgets import Button, Input, Select, Static
 from textual.worker import WorkerCancelled
 
 from engine.errors import UserError
@@ -21,6 +21,8 @@ from tests.tui_chat.fake_run import FakeRun
 from trainers import launcher, probing
 from trainers.base_models import BaseModel
 from trainers.config import TrainingConfig, read_recipe, recipe_names
+from trainers.datasets import DataReport
+from trainers.model_shape import ModelShape
 from trainers.preflight import Machine
 from trainers.run_directory import RunDirectory
 from tui_chat import run_form
@@ -296,6 +298,36 @@ def test_every_recipe_fills_a_form_that_is_right_at_once(name: str):
 def test_whatever_is_typed_is_understood_or_refused_with_a_reason(texts: dict[str, str]):
     config, problems = config_of(read_recipe(RECIPE), texts)
     assert (config is None) == bool(problems)
+
+
+def test_epochs_threads_and_the_loss_of_prompts_can_be_typed():
+    recipe = read_recipe("fine-tune-conversations")
+    assert "prompt_loss" in run_form.shown_fields(recipe, "builtin")
+    assert "prompt_loss" not in run_form.shown_fields(read_recipe(RECIPE), "")
+    config, problems = config_of(recipe, {"num_train_epochs": "0.5", "threads": "2", "prompt_loss": "0.1"})
+    assert problems == {} and config is not None
+    assert (config.num_train_epochs, config.threads, config.prompt_loss) == (0.5, 2, 0.1)
+    _, problems = config_of(recipe, {"num_train_epochs": "many", "prompt_loss": "7"})
+    assert "such as 3 or 0.5" in problems["num_train_epochs"] and "0 to 1" in problems["prompt_loss"]
+
+
+def test_a_context_that_cuts_off_most_rows_is_told_with_one_that_does_not():
+    config = read_recipe("fine-tune-conversations")
+    builtin = BaseModel("Chip", ModelShape(6, 256, 512, 4096), 5_918_720)
+    long, short = (DataReport(format="persona", files=1, rows=700, characters=n) for n in (900_000, 90_000))
+    assert run_form.data_hint(config, long, builtin) == "A context of 512 cuts off fewer rows."
+    roomy = config.with_changes("test", context_length=512)
+    assert run_form.data_hint(roomy, long, builtin) == ""
+    assert run_form.data_hint(config, short, builtin) == "" and run_form.data_hint(config, long) == ""
+
+
+async def test_the_buttons_name_the_keys_that_are_bound_now(data: Path):
+    app = FormApp()
+    app.remapped_keys = {"new_run.start": "f9"}  # type: ignore[attr-defined]
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        assert str(screen.query_one("#start", Button).label) == "Start (F9)"
+        assert str(screen.query_one("#back", Button).label) == "Back (Esc)"
 
 
 def test_the_lowest_learning_rate_keeps_its_distance_from_the_highest():

@@ -33,6 +33,7 @@ from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataTree, OwnData, PathSuggester
+from tui_chat.widgets.dialog_keys import with_keys
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.preflight_panel import PreflightPanel
 from tui_chat.widgets.run_words import report_words
@@ -109,9 +110,10 @@ class NewRunScreen(Screen[str | None]):
                     yield Static("auto: the GPU if any", classes="field-note")
                 yield Static("What to expect", classes="heading")
                 yield PreflightPanel(id="estimate")
+        start, back = with_keys(self, ("Start", "new_run.start"), ("Back", "new_run.cancel"))
         with Horizontal(id="form-end"):
-            yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True, action="screen.start")
-            yield Button("Back (esc)", id="back", compact=True, action="screen.cancel")
+            yield Button(start, id="start", variant="primary", compact=True, action="screen.start")
+            yield Button(back, id="back", compact=True, action="screen.cancel")
             yield Static(id="start-problem", markup=False)
         yield KeyHints()
 
@@ -255,15 +257,13 @@ class NewRunScreen(Screen[str | None]):
         self._note("name", name_problem or "also of its folder", bool(name_problem))
         if config is not None:
             device = str(self.query_one("#device", Select).value)
-            config = config.with_changes("device", device=device, dataset=self._dataset())
-        words, is_problem = run_form.what_is_missing(config, problems, name_problem, self._data)
+            dataset = run_form.dataset_of(self._path_text())
+            config = config.with_changes("device", device=device, dataset=dataset)
+        words, is_problem = run_form.what_is_missing(config, problems, name_problem, self._data, self._base)
         self._say(words or _READY, is_problem)
         self._config = config
         self._panel.show(config, self._data, self._base)
         return config if not name_problem else None
-
-    def _dataset(self) -> str:
-        return run_form.dataset_of(self._path_text())
 
     def _note(self, name: str, text: str, is_problem: bool = False) -> None:
         note = self.query_one(f"#note-{name}", Static)
@@ -311,7 +311,7 @@ class NewRunScreen(Screen[str | None]):
             self._go_to_problem()
         elif (refusal := self._panel.refusal) and config != self._was_told:
             self._was_told = config
-            self._say(f"{refusal} Again Ctrl+S starts it all the same.")
+            self._say(f"{refusal} Once more starts it all the same.")
         else:
             self._start(config, self._input("name").value)
 
