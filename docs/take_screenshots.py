@@ -18,6 +18,8 @@ from tui_chat.app import TuiChatApp
 from tui_chat.config import load_config
 
 DOCS = Path(__file__).parent
+# Replies of the model throughout, the same each time: no joke of the collection.
+FLAGS = {"generation.seed": 1, "generation.temperature": 0.3, "companions.recognise": False}
 TALK = ("Hello! I'm Mia.", "What is the capital of Italy?", "tell me a joke", "why?", "What is my name?")
 
 
@@ -32,9 +34,7 @@ async def main(run_name: str) -> None:
 
 async def photograph(name: str, size: tuple[int, int], scene: object, run_name: str | None = None) -> None:
     """Play a scene and keep the last picture."""
-    app = TuiChatApp(
-        load_config(config_path(), flags={"generation.seed": 1, "generation.temperature": 0.3}), run_name
-    )
+    app = TuiChatApp(load_config(config_path(), flags=FLAGS), run_name)
     async with app.run_test(size=size) as pilot:
         await scene(app, pilot)  # type: ignore[operator]
         await pilot.pause(0.5)

@@ -14,6 +14,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import UserError
@@ -40,6 +41,7 @@ _HINT = re.compile(
     r"(?i)joke|one-liner|poe[mt]|haiku|limerick|lullab|verse|rhyme|laugh|smile|giggle|chuckle|funny"
 )
 _LONGEST_WISH = 300  # characters
+_LOOKS_BACK = 40  # messages, for what "another one" is another of
 _LONGEST_TOPIC = 8  # words of an answer to the question for it
 _QUESTION = re.compile(
     r"(?i)(what|why|how|who|when|where|which|can|could|would|is|are|do|does|did)\b|(\S+\s+){3}.*\?\s*$"
@@ -107,6 +109,7 @@ class Companions:
         last = messages[-1] if messages and is_told(messages[-1]) else None
         is_looked_for = self._settings().recognise and not to_all
         if is_looked_for and (wish := await _wish_in(text, _told_by(last) if last else None)):
+            wish = await asyncio.to_thread(_like_before, wish, messages)
             is_open = self._asks_for_topic(wish)
             return Turn(text=_ASK_FOR_A_TOPIC) if is_open else await self._turn(wish)
         return await self._continued(text, last) if last else None
@@ -182,11 +185,13 @@ class Companions:
 
         if wish.companion == "joke":
             jokes, problem = shelf.jokes()
-            joke = jokes.about(wish.topic, lambda joke: has_kind(joke, wish.form))
+            tell = partial(jokes.more, wish.like) if wish.like else partial(jokes.about, wish.topic)
+            joke = tell(lambda joke: has_kind(joke, wish.form))
             text, fit = JokeInProgress(joke.entry).opening, joke.fit
         else:
             poems, problem = shelf.poems()
-            poem = poems.about(wish.topic, lambda poem: has_form(poem, wish.form))
+            recite = partial(poems.more, wish.like) if wish.like else partial(poems.about, wish.topic)
+            poem = recite(lambda poem: has_form(poem, wish.form))
             text, fit = as_markdown(poem.entry).strip(), poem.fit
         self._tell_of(problem)
         return "\n\n".join(filter(None, (_WORDS_OF_FIT.get(fit, ""), text)))
@@ -241,6 +246,17 @@ async def _wish_in(text: str, after: Companion | None) -> Wish | None:
         return wish_in(text, after)
 
     return await asyncio.to_thread(find)
+
+
+def _like_before(wish: Wish, messages: Sequence[StoredMessage]) -> Wish:
+    """ "Another one", as what was told last was wished for; only as far back as companions spoke."""
+    from tui_chat.companions.wishes import like_before
+
+    of_the_model = [
+        place for place, said in enumerate(messages) if said.role == "assistant" and not is_told(said)
+    ]
+    since = messages[of_the_model[-1] + 1 if of_the_model else 0 :][-_LOOKS_BACK:]
+    return like_before(wish, [said.content for said in reversed(since) if said.role == "user"])
 
 
 def literal(text: str) -> str | None:

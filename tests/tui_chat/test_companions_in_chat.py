@@ -16,6 +16,7 @@ from tui_chat.asked_messages import is_told
 from tui_chat.commands import tell
 from tui_chat.companions import shelf
 from tui_chat.companions.jokes import Joke, shipped_jokes
+from tui_chat.companions.poems import shipped_poems
 from tui_chat.conversations import Conversations
 from tui_chat.widgets.chat_pane import ChatPane
 
@@ -61,6 +62,23 @@ async def test_a_poem_about_something_is_recited_and_another_one_is_another():
         assert "Rain on the Roof" in first
         assert len({first, second, third}) == 3
         assert all(text.startswith("**") for text in (first, second, third))
+
+
+async def test_another_one_is_of_the_same_form_and_about_the_same_as_long_as_there_is_one():
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        titles = [_title(await ask(pilot, app.chat.pane, "a haiku, please"))]
+        titles += [_title(await ask(pilot, app.chat.pane, "another one")) for _ in range(3)]
+        forms = {poem.title: poem.topics for poem in shipped_poems()}
+        assert len(set(titles)) == 4
+        assert all("haiku" in forms[title] for title in titles)
+        assert _title(await ask(pilot, app.chat.pane, "write a poem about rain")) == "Rain on the Roof"
+        assert _title(await ask(pilot, app.chat.pane, "one more")) == "Moving In"  # a thunderstorm
+        assert _title(await ask(pilot, app.chat.pane, "one more")) not in ("Rain on the Roof", "Moving In")
+
+
+def _title(told: list[str]) -> str:
+    return told[-1].split("**")[1]
 
 
 async def test_a_joke_waits_for_its_answer_and_another_one_is_told_in_the_middle_of_it():

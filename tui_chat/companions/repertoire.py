@@ -82,6 +82,13 @@ class Repertoire(Generic[Entry]):
             return self._choice(hits[0].place, "nearest")
         return self._choice(self._next_of(places), "none")
 
+    def more(self, topic: str, wanted: Callable[[Entry], bool] = lambda entry: True) -> Choice[Entry]:
+        """One about the topic that was not told yet; when there is none, any of the `wanted`."""
+        told = self._told.keys(self._companion)
+        hits = [hit for hit in self._search(topic) if _fits(hit) and wanted(self.entries[hit.place])]
+        is_more = any(self._keys[hit.place] not in told for hit in hits)
+        return self._fitting(hits) if is_more else self.about("", wanted)
+
     def knows(self, topic: str, wanted: Callable[[Entry], bool] = lambda entry: True) -> bool:
         """Whether an entry is about the topic, told before or not."""
         return not stems(topic) or any(

@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Literal
+
+from msgspec.structs import replace
 
 from engine.records import Record
 
@@ -30,10 +33,12 @@ class Wish(Record, frozen=True):
     topic: str = ""
     form: str = ""  # "knock-knock", "haiku", "limerick" or "lullaby"
     is_another: bool = False  # "another one": said of what was told last
+    like: str = ""  # the topic of what was told last: more about it, as long as there is some
 
     def in_words(self) -> str:
         """As a person would ask a model for it."""
-        about = f" about {self.topic}" if self.topic else ""
+        topic = self.topic or self.like
+        about = f" about {topic}" if topic else ""
         if self.companion == "joke":
             return f"Tell me a {f'{self.form} ' if self.form else ''}joke{about}."
         return f"Write a {self.form or 'short poem'}{about}."
@@ -51,6 +56,18 @@ def wish_in(text: str, after: Companion | None = None) -> Wish | None:
     if wish is None and _FUNNY.fullmatch(core):
         wish = Wish(companion="joke")
     return wish or (_another(after, _ANOTHER.fullmatch(core)) if after else None)
+
+
+def like_before(wish: Wish, said_before: Iterable[str]) -> Wish:
+    """ "Another one", as the wish before it was meant; `said_before` is what the user said, newest first."""
+    if not wish.is_another or wish.topic:
+        return wish
+    for text in said_before:
+        earlier = wish_in(text, after=wish.companion)
+        if earlier and (earlier.topic or earlier.form or not earlier.is_another):
+            is_same = earlier.companion == wish.companion
+            return replace(wish, like=earlier.topic, form=earlier.form) if is_same else wish
+    return wish
 
 
 def literal(text: str) -> str | None:

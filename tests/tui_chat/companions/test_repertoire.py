@@ -190,6 +190,12 @@ def test_asking_again_for_a_topic_gives_every_poem_about_it_and_then_says_that_t
     assert {repertoire.about().entry for _ in range(2)} == {SEA, RAIN}  # not told yet
 
 
+def test_more_about_a_topic_is_told_while_there_is_some_and_then_anything_new():
+    repertoire = poems(SEA, CAT, KITTEN)
+    assert {repertoire.more("cats").entry for _ in range(2)} == {CAT, KITTEN}
+    assert repertoire.more("cats") == Choice(SEA, "any")
+
+
 def test_a_form_that_is_asked_for_is_kept_to():
     repertoire = poems(SEA, CAT, KITTEN, RAIN)
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tui_chat.companions.wishes import Wish, literal, wish_in
+from tui_chat.companions.wishes import Wish, like_before, literal, wish_in
 
 JOKES = """
 tell me a joke
@@ -381,6 +381,16 @@ def test_no_message_takes_long(said: str):
     began = time.process_time()
     assert wish_in(said, after="poem") is None
     assert time.process_time() - began < 0.2
+
+
+def test_another_one_is_like_the_wish_before_it_and_like_none_of_the_other_companion():
+    another = Wish(companion="poem", is_another=True)
+    before = ["one more", "a haiku about snow", "tell me a joke about cats"]
+    assert like_before(another, before) == Wish(companion="poem", is_another=True, form="haiku", like="snow")
+    assert like_before(another, ["why?", *before[2:], *before]) == another
+    assert like_before(another, []) == another
+    about_dogs = Wish(companion="poem", is_another=True, topic="dogs")
+    assert like_before(about_dogs, before) == about_dogs
 
 
 def test_a_wish_behind_a_backslash_is_for_the_model():
