@@ -18,6 +18,7 @@ from tui_chat.conversation_exchange import FORMAT, ConversationRecord, from_expo
 from tui_chat.conversation_markdown import from_markdown
 
 _LARGEST = 1 << 30  # bytes
+_BEGINNING = 200  # characters in which an export says what it is
 _LONGEST_TITLE = 60
 
 
@@ -38,13 +39,12 @@ def read_file(path: Path) -> list[ConversationRecord]:
 
 def _text_of(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise UserError(
-                f"{path}: a file of more than {_LARGEST >> 30} GB is too large to be conversations."
-            )
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
     except OSError as error:
         raise UserError(f"{path}: it cannot be read ({error.strerror}).") from None
+    if len(data) > _LARGEST:
+        raise UserError(f"{path}: a file of more than {_LARGEST >> 30} GB is too large to be conversations.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -53,14 +53,16 @@ def _text_of(path: Path) -> str:
 
 
 def _exported(text: str, path: Path) -> dict[str, Any] | None:
-    """The document, if it is an export of ours."""
-    if FORMAT not in text[:200]:
+    """The document, if it is an export of ours; other programs may have put its keys into another order."""
+    if f'"{FORMAT}"' not in text:
         return None
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}, line {error.lineno}: this is not valid JSON ({error.msg}).") from None
     except (RecursionError, ValueError) as error:
+        if FORMAT not in text[:_BEGINNING]:  # rows in which somebody speaks of our format
+            return None
+        if isinstance(error, json.JSONDecodeError):
+            raise UserError(f"{path}, line {error.lineno}: this is not valid JSON ({error.msg}).") from None
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise UserError(f"{path}: this is not valid JSON ({why}).") from None
     return document if isinstance(document, dict) and document.get("format") == FORMAT else None

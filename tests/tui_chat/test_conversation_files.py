@@ -66,6 +66,15 @@ def test_json_gives_back_everything(tmp_path: Path) -> None:
     assert read_file(written(tmp_path, "json", TEA, hello)) == [TEA, hello]
 
 
+def test_an_export_is_known_whatever_the_order_of_its_keys_and_talk_about_it_is_none(tmp_path: Path) -> None:
+    file = written(tmp_path, "json", TEA)
+    file.write_text(json.dumps(json.loads(file.read_text()), sort_keys=True, indent=1))
+    assert read_file(file) == [TEA]
+    about = in_a_row([("user", "x" * 300), ("assistant", f'It begins with "format": "{FORMAT}".')])
+    (again,) = read_file(written(tmp_path, "openai", about))
+    assert turns(again) == turns(about)
+
+
 @pytest.mark.parametrize("format", ["markdown", "openai", "sharegpt"])
 def test_the_other_formats_give_back_the_branch_on_show_and_what_the_model_was_told(
     tmp_path: Path, format: str
