@@ -63,6 +63,7 @@ class ModelPicker(ModalScreen[str | None]):
             yield Static(self._title, classes="dialog-title", markup=False)
             yield Input(
                 self._query,
+                select_on_focus=False,  # what stands there is gone on with
                 placeholder="Filter, or type a folder, run:NAME, hf:OWNER/NAME or api:PROVIDER/MODEL",
                 compact=True,
             )
