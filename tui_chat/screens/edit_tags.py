@@ -41,7 +41,7 @@ class EditTags(ModalScreen[list[str] | None]):
             )
             if used:
                 yield Static(plain(f"In use:  {used}"), classes="field-note")
-            yield DialogKeys("Enter accepts", "Right takes the suggestion", ("tags.cancel", "cancels"))
+            yield DialogKeys("Enter accepts", "Right completes", ("tags.cancel", "cancels"))
 
     @on(Input.Submitted)
     def accept(self, event: Input.Submitted) -> None:

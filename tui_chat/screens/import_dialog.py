@@ -41,7 +41,7 @@ class ImportDialog(ModalScreen[str | None]):
             yield Static(_EXPLANATION, classes="field-note", markup=False)
             yield FileInput(placeholder="~/chats.json", compact=True)
             yield Static(markup=False, classes="field-note -problem")
-            yield DialogKeys("Enter imports", "Right takes the suggestion", ("import.cancel", "cancels"))
+            yield DialogKeys("Enter imports", "Right completes", ("import.cancel", "cancels"))
 
     @on(Input.Submitted)
     @work(exclusive=True)
