@@ -21,6 +21,7 @@ from engine import chat
 from engine.chat import ChatMessage
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent, GenerationSettings, TextChunk
+from engine.remote.provider import is_remote
 from engine.wire import LoadedModel
 from tui_chat.asked_messages import APP_NAME, TOLD_BY
 from tui_chat.chat_settings import short_reference
@@ -75,12 +76,12 @@ class AskedModel:
             GenerationDone(finish_reason="end_of_text", prompt_tokens=0, completion_tokens=0, seed=0),
         )
         trouble = ""
-        question = chat.user(prompt_for(self._wish, self._heard))
+        far = is_remote(self.reference)  # a small model of this machine understands plain words only
+        question = chat.user(prompt_for(self._wish, self._heard) if far else self._wish.in_words())
+        sampling = replace(settings, stop=(), seed=None)  # with a fixed seed every joke would be the same one
         try:
             with self._engines.in_use(self.reference):
-                answer = self._engines.engine_for(self.reference).stream(
-                    [question], replace(settings, stop=())
-                )
+                answer = self._engines.engine_for(self.reference).stream([question], sampling)
                 async with aclosing(cast(AsyncGenerator[GenerationEvent, None], answer)) as events:
                     async for event in events:
                         if isinstance(event, GenerationDone):
@@ -110,7 +111,7 @@ class AskedModel:
 
 
 def prompt_for(wish: Wish, heard: Sequence[Joke] = ()) -> str:
-    """What a model is asked."""
+    """What a model behind a server is asked, so that the punchline can be kept back."""
     if wish.companion == "poem":
         return f"{wish.in_words()} At most 16 lines, and nothing but the poem."
     asked = wish.in_words().replace("Tell me a ", "Tell me a short, clean and friendly ")

@@ -93,6 +93,7 @@ class Told:
         try:
             private_directory(self._path.parent)
             replace_file(self._path, record.to_json())
+            self._path.chmod(0o600)
         except OSError:
             return  # a full or read-only disk: this app still knows what it told
 

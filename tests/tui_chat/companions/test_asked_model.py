@@ -24,7 +24,8 @@ class Asked:
 
     def __init__(self, wish: Wish, *script: str | UserError, heard: Sequence[Joke] = ()) -> None:
         self.fakes = FakeEngines()
-        self.fakes("api:far/gpt", lambda loading: None).script = list(script)
+        self.reference = "api:far/gpt"
+        self.script = list(script)
         self.engines = Engines(self.fakes, lambda reference: None)
         self.wish, self.heard = wish, heard
         self.jokes: list[Joke] = []
@@ -32,10 +33,11 @@ class Asked:
         self.done: GenerationDone | None = None
 
     async def tell(self) -> str:
+        self.fakes(self.reference, lambda loading: None).script = self.script
         teller = AskedModel(
-            self.engines, "api:far/gpt", self.wish, self.heard, self.jokes.append, lambda: "Knock, knock."
+            self.engines, self.reference, self.wish, self.heard, self.jokes.append, lambda: "Knock, knock."
         )
-        async for event in teller.stream([user("my secret")], GenerationSettings(stop=("?",))):
+        async for event in teller.stream([user("my secret")], GenerationSettings(stop=("?",), seed=4)):
             if isinstance(event, TextChunk):
                 self.pieces.append(event.text)
             else:
@@ -100,7 +102,14 @@ async def test_nothing_of_the_conversation_is_sent_only_the_wish():
     assert [message.role for message in sent] == ["user"]
     assert "joke about tea" in sent[0].content and "None of these: Why tea?" in sent[0].content
     assert "secret" not in sent[0].content
-    assert asked.fakes["api:far/gpt"].settings[0].stop == ()
+    assert asked.fakes["api:far/gpt"].settings == [GenerationSettings()]  # a seed would repeat the joke
+
+
+async def test_a_model_of_this_machine_is_asked_in_plain_words():
+    asked = Asked(JOKE, "Why tea? So that the pot has work.")
+    asked.reference = "run:small"
+    assert await asked.tell() == "Why tea?"
+    assert asked.fakes["run:small"].asked[0] == (user("Tell me a joke about tea."),)
 
 
 async def test_a_model_that_cannot_be_reached_is_named_and_the_collection_goes_on():
@@ -129,6 +138,7 @@ async def test_a_reply_without_words_is_followed_by_one_of_the_collection(script
 async def test_its_engine_is_not_closed_in_the_middle_and_may_be_closed_after():
     asked = Asked(POEM, "One line of tea,", "two lines of tea.")
     teller = AskedModel(asked.engines, "api:far/gpt", POEM, [], asked.jokes.append, lambda: "")
+    asked.fakes("api:far/gpt", lambda loading: None).script = asked.script
     stream = teller.stream([], GenerationSettings())
     await anext(stream)
     await asked.engines.keep_only(())

@@ -96,6 +96,7 @@ def test_the_file_stays_small_however_much_is_told(tmp_path: Path):
         repertoire.about()
         told.hear(Joke(kind="why", setup=f"Why m{number}?", punchline="So."))
     assert len(told.keys("joke")) <= 3 + 70
+    assert (tmp_path / "told.json").stat().st_mode & 0o077 == 0
     assert len(told.heard()) == 60
     assert told.heard()[-1].setup == "Why m69?"
 
