@@ -218,7 +218,7 @@ async def test_a_new_chat_begins_with_what_leads_to_a_message() -> None:
         await pilot.press("n")
         await until(pilot, lambda: words(pane) == ["one", "first reply"])
         assert {talk.title for talk in app.conversations.newest()} == {"talk", "Branch of talk"}
-        pane.prompt.focus()
+        await until(pilot, lambda: app.focused is pane.prompt)
         await send(pilot, "more")
         await until(pilot, lambda: settled(pane, 4))
         assert [m.content for m in engine.asked[-1]] == ["one", "first reply", "more"]
@@ -362,6 +362,21 @@ async def test_the_model_is_asked_with_the_branch_on_show_alone() -> None:
     await session.show(two.id)
     assert [m.content for m in session.answers()] == ["second"]
     assert [m.content for m in conversations.branch(talk.id)] == ["one", "first", "two", "second"]
+
+
+async def test_two_apps_that_speak_at_once_in_one_conversation_make_two_branches() -> None:
+    conversations = Conversations.in_memory()
+    talk = with_talk(conversations, "one", "first")
+    mine, theirs = ChatSession(conversations, ChatSettings()), ChatSession(conversations, ChatSettings())
+    await asyncio.gather(mine.open(talk), theirs.open(talk))
+    await asyncio.gather(mine.say("mine"), theirs.say("theirs"))
+    await asyncio.gather(mine.begin_reply("a"), theirs.begin_reply("b"))
+    await asyncio.gather(mine.end_unbegun(), theirs.end_unbegun())
+    for session, said_here in ((mine, "mine"), (theirs, "theirs")):
+        await session.refresh()
+        assert [m.content for m in session.messages] == ["one", "first", said_here, ""]
+        assert session.tree.place_of(session.messages[2].id).count == 2
+    assert len(conversations.branch(talk.id)) == 4
 
 
 async def test_a_reply_of_an_app_that_was_killed_counts_as_stopped_in_every_branch() -> None:

@@ -42,8 +42,13 @@ class ChatPane(Vertical):
 
     BINDING_GROUP_TITLE = "Chat pane"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop", id="pane.stop", tooltip="Stop the reply and keep its text"),
-        Binding("escape", "cancel_edit", "Cancel edit", id="pane.cancel_edit", tooltip="Leave it as it is"),
+        Binding(
+            "escape",
+            "stop",
+            "Stop",
+            id="pane.stop",
+            tooltip="Stop the reply and keep its text; or leave a message that is edited as it is",
+        ),
         Binding("ctrl+r", "regenerate", "Again", id="pane.regenerate", tooltip="Another reply", show=False),
         Binding("alt+e", "edit_last", "Edit your last message", id="pane.edit_last", show=False),
     ]
@@ -250,7 +255,10 @@ class ChatPane(Vertical):
         self._replies.worker_changed(event.worker)
 
     async def action_stop(self) -> None:
-        await self.stop()
+        if self.is_replying and not self.linked:
+            await self.stop()
+        else:
+            self.branches.cancel_edit()
 
     def action_regenerate(self) -> None:
         """Another reply to what was said last, beside the one there is."""
@@ -262,9 +270,6 @@ class ChatPane(Vertical):
 
     def action_edit_last(self) -> None:
         self.branches.of_last("edit")
-
-    def action_cancel_edit(self) -> None:
-        self.branches.cancel_edit()
 
     @on(MessageView.BranchRequested)
     async def change_branch(self, event: MessageView.BranchRequested) -> None:
@@ -303,8 +308,8 @@ class ChatPane(Vertical):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
-            return self.is_replying and not self.linked
-        return action != "cancel_edit" or self.branches.edited is not None
+            return self.branches.edited is not None or (self.is_replying and not self.linked)
+        return True
 
     def _turned(self) -> None:
         self.post_message(self.ConversationChanged(self))

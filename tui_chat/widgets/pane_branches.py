@@ -110,6 +110,7 @@ class Branches:
         """
         await self._replies.stop()
         await self._pane.open(await self._pane.session.copied_until(message.id))
+        self._pane.prompt.focus()
         words = "A new chat that begins like the other one, which stays in the list as it was."
         self._pane.notify(words, markup=False)
 
@@ -123,7 +124,7 @@ class Branches:
         self.edited = message
         prompt.put(visible(message.content))
         number = [said.id for said in self._pane.session.messages].index(message.id) + 1
-        cancel = key_in_words(self._pane, "pane.cancel_edit")
+        cancel = key_in_words(self._pane, "pane.stop")
         prompt.border_title = Content(f" Editing message {number}, {cancel} cancels ")
         prompt.focus()
         self._pane.refresh_bindings()
