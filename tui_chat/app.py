@@ -35,6 +35,7 @@ from tui_chat.text import visible
 from tui_chat.workspace import WorkspaceFile
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from textual.command import Provider
     from textual.notifications import SeverityLevel
     from textual.theme import Theme
@@ -207,6 +208,11 @@ class TuiChatApp(App[None]):
             visible(message), title=visible(title), severity=severity, timeout=timeout, markup=False
         )
 
+    def _print_error_renderables(self) -> None:
+        """Textual prints the traceback of an unforeseen error with the variables of each function, foreign text too."""
+        self._exit_renderables = [_harmless(one) for one in self._exit_renderables]
+        super()._print_error_renderables()
+
     # ---- pasting
 
     @property
@@ -286,3 +292,11 @@ class TuiChatApp(App[None]):
     async def on_unmount(self) -> None:
         await self.engines.close_all()
         await asyncio.to_thread(self.conversations.close)  # it waits for what is being saved
+
+
+def _harmless(renderable: RenderableType) -> RenderableType:
+    from rich.segment import Segment, Segments  # here: for a crash only
+
+    if not isinstance(renderable, Segments):
+        return renderable
+    return Segments([Segment(visible(text), style, control) for text, style, control in renderable.segments])

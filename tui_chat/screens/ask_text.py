@@ -27,7 +27,7 @@ class AskText(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -small"):
             yield Static(plain(self._question), classes="dialog-title")
-            yield Input(visible(self._text), placeholder=self._placeholder, compact=True)
+            yield Input(visible(self._text), placeholder=visible(self._placeholder), compact=True)
             yield DialogKeys("Enter accepts", ("ask.cancel", "cancels"))
 
     @on(Input.Submitted)

@@ -21,7 +21,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui_chat.text import one_line, plain
+from tui_chat.text import one_line, plain, visible
 from tui_chat.widgets.dialog_keys import DialogKeys
 
 _MOST_ROWS = 200
@@ -56,7 +56,7 @@ class ChooseOne(ModalScreen[str | None]):
         self._nothing = nothing or "Nothing is here yet."
         self._searched = [f"{choice.value}\n{choice.what}".lower() for choice in choices]
         self._values: list[str] = []  # of the rows
-        self._typed = Input(filter, placeholder="Some of its words", compact=True)
+        self._typed = Input(visible(filter), placeholder="Some of its words", compact=True)
         self._rows = OptionList(markup=False, compact=True)
         self._rows.can_focus = False  # the keys stay in the box; those for the list are passed on
 

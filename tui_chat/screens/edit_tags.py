@@ -14,7 +14,7 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from tui_chat.conversation_shelf import clean_tag, clean_tags
-from tui_chat.text import one_line, plain
+from tui_chat.text import one_line, plain, visible
 from tui_chat.widgets.dialog_keys import DialogKeys
 
 _TAGS_SHOWN = 20
@@ -31,7 +31,7 @@ class EditTags(ModalScreen[list[str] | None]):
 
     def compose(self) -> ComposeResult:
         """The line, and the tags there are."""
-        text = "".join(f"#{tag} " for tag in self._tags)
+        text = visible("".join(f"#{tag} " for tag in self._tags))
         used = "   ".join(f"#{tag} {count}" for tag, count in self._known[:_TAGS_SHOWN])
         with Vertical(classes="dialog -small"):
             yield Static(plain(f"Tags of “{one_line(self._title, 40)}”"), classes="dialog-title")
