@@ -129,14 +129,19 @@ class TuiChatApp(App[None]):
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()
         self._learn_own_themes()
-        if self.loaded.config.keys:
-            self.run_worker(self._tell_of_wrong_keys())
+        self.run_worker(self._look_at_keys(tells=True))
         if self._run_name is not None:
             await self.switch_mode("training")
 
-    async def _tell_of_wrong_keys(self) -> None:
-        from tui_chat.key_checks import problems_of  # here: it imports every screen
+    async def _look_at_keys(self, tells: bool = False) -> None:
+        """Remapped keys beside all others that there are."""
+        if not self.remapped_keys:
+            return
+        from tui_chat.key_checks import problems_of, with_neighbours  # here: they import every screen
 
+        self.set_keymap(await asyncio.to_thread(with_neighbours, self.remapped_keys))
+        if not tells:
+            return
         for problem in await asyncio.to_thread(problems_of, self.loaded.config.keys, self.remapped_keys):
             self.notify(problem, title="Settings", severity="warning", timeout=20)
 
@@ -193,6 +198,7 @@ class TuiChatApp(App[None]):
         self.loaded = event.loaded
         self.chat.take_config(event.loaded.config)
         self._use_keys()
+        self.run_worker(self._look_at_keys())
 
     def notify(
         self,

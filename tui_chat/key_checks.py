@@ -87,6 +87,17 @@ def clashes(id: str, remapped: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def with_neighbours(remapped: Mapping[str, str]) -> dict[str, str]:
+    """The same keys, and those that share a key with a remapped one as they are: Textual would take theirs away."""
+    result = dict(remapped)
+    for cls in _bound_classes():
+        bound = [binding for binding in _bindings(cls) if binding.id]
+        freed = {binding.key for binding in bound if binding.id in remapped}
+        for id in {binding.id or "" for binding in bound if binding.key in freed} - remapped.keys():
+            result[id] = ",".join(binding.key for binding in bound if binding.id == id)
+    return result
+
+
 @cache
 def actions() -> tuple[str, ...]:
     """The id of everything that can be bound."""
