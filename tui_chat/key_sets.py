@@ -26,6 +26,10 @@ _VIM = {
     "question.next": "l,right,down",
     "chart.left": "h,left",
     "chart.right": "l,right",
+    "slider.less": "h,left",
+    "slider.more": "l,right",
+    "drawer.previous": "k,up",
+    "drawer.next": "j,down",
 }
 KEY_SETS: Mapping[str, Mapping[str, str]] = {"standard": {}, "vim": _VIM}
 

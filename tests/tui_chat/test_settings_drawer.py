@@ -145,6 +145,24 @@ async def test_words_for_values_may_be_typed() -> None:
         assert app.chat.pane.settings.generation.top_k == 0
 
 
+async def test_digits_in_a_burst_go_to_the_slider_that_has_the_focus_by_then() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app)
+        for key in ("right", "down", "3", "5", "enter"):
+            app._driver.process_message(events.Key(key, key if key.isdigit() else None))  # type: ignore[union-attr]
+        await until(pilot, lambda: app.chat.pane.settings.generation.top_k == 35)
+        assert app.chat.pane.settings.generation.temperature == pytest.approx(0.85)
+
+
+async def test_letters_meant_for_the_prompt_change_nothing_here() -> None:
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app)
+        await pilot.press("right", *"hjklrux")
+        assert app.chat.pane.settings.generation.temperature == pytest.approx(0.85)
+
+
 async def test_what_differs_is_marked_and_goes_back_to_the_defaults() -> None:
     app = fake_app(settings="TUI_CHAT_GENERATION__TOP_K=20")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -157,7 +175,7 @@ async def test_what_differs_is_marked_and_goes_back_to_the_defaults() -> None:
         await pilot.press("backspace")
         assert app.chat.pane.settings.generation.top_k == 20
         drawer.query_one(TextArea).text = "Be brief."
-        await pilot.press("r")
+        await pilot.press("ctrl+r")
         await until(pilot, lambda: app.chat.pane.settings == app.chat.default_settings)
         assert "●" not in screen_text(app).replace("●─", "").replace("━●", "")
         assert drawer.query_one(TextArea).text == ""

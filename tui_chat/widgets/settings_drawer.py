@@ -46,8 +46,8 @@ class Rows(VerticalScroll, can_focus=False, inherit_bindings=False):
     """The settings below each other; Up and Down go from one to the next."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Next setting", id="drawer.next", show=False),
-        Binding("up,k", "move(-1)", "Setting before", id="drawer.previous", show=False),
+        Binding("down", "move(1)", "Next setting", id="drawer.next", show=False),
+        Binding("up", "move(-1)", "Setting before", id="drawer.previous", show=False),
     ]
 
     def action_move(self, by: int) -> None:
@@ -78,7 +78,7 @@ class SettingsDrawer(Vertical):
     BINDING_GROUP_TITLE = "Settings of the pane"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="drawer.close"),
-        Binding("r", "defaults", "All defaults", id="drawer.defaults"),
+        Binding("ctrl+r", "defaults", "All defaults", id="drawer.defaults"),
     ]
 
     def __init__(

@@ -26,6 +26,7 @@ from tui_chat.config import parse_value, setting_of
 from tui_chat.text import plain
 from tui_chat.value_scales import SCALES, Seeds, Value, digits
 
+_DIGITS = {**{digit: digit for digit in "0123456789"}, "full_stop": "."}  # they begin to type
 CHANGED_MARK = "● "  # before what is not as the settings say
 
 
@@ -101,13 +102,17 @@ class ValueSlider(Vertical, can_focus=True):
     """
     BINDING_GROUP_TITLE = "Slider"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,l", "step(1)", "More", id="slider.more", key_display="→"),
-        Binding("left,h", "step(-1)", "Less", id="slider.less", key_display="←"),
-        Binding("shift+right,L", "step(1, True)", "Much more", id="slider.much_more", show=False),
-        Binding("shift+left,H", "step(-1, True)", "Much less", id="slider.much_less", show=False),
+        Binding("right", "step(1)", "More", id="slider.more", key_display="→"),
+        Binding("left", "step(-1)", "Less", id="slider.less", key_display="←"),
+        Binding("shift+right", "step(1, True)", "Much more", id="slider.much_more", show=False),
+        Binding("shift+left", "step(-1, True)", "Much less", id="slider.much_less", show=False),
         Binding("enter", "type", "Type it", id="slider.type"),
         Binding("escape", "cancel", "Cancel", id="slider.cancel", show=False),
         Binding("backspace,delete", "default", "Default", id="slider.default"),
+        *(
+            Binding(key, f"digit('{digit}')", "", id="slider.digit", show=False)
+            for key, digit in _DIGITS.items()
+        ),
     ]
 
     @dataclass
@@ -192,7 +197,10 @@ class ValueSlider(Vertical, can_focus=True):
         return self.has_class("-typing")
 
     def action_type(self, begin: str | None = None) -> None:
-        """Let the value be typed; `begin` is what was typed already, else what holds."""
+        """Let the value be typed; `begin` is what was typed already, else what holds. Again: take it."""
+        if self.is_typing:
+            self._accept()
+            return
         box = self.query_one(Input)
         box.value = self._scale.words(self.value) if begin is None else begin
         self.add_class("-typing")
@@ -206,15 +214,14 @@ class ValueSlider(Vertical, can_focus=True):
         self.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "cancel":
-            return self.is_typing
-        return not self.is_typing
+        return action in ("digit", "type") or self.is_typing == (action == "cancel")
 
-    def on_key(self, event: events.Key) -> None:
-        """A digit begins to type."""
-        if not self.is_typing and event.character and event.character in "0123456789.":
-            event.stop()
-            self.action_type(event.character)
+    def action_digit(self, digit: str) -> None:
+        """Begin to type; as a key like the others, so that it cannot overtake the one that came before."""
+        if self.is_typing:
+            self.query_one(Input).insert_text_at_cursor(digit)
+        else:
+            self.action_type(digit)
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is not None and event.widget.has_class("value"):
@@ -233,6 +240,10 @@ class ValueSlider(Vertical, can_focus=True):
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
         event.stop()
+        self._accept()
+
+    def _accept(self) -> None:
+        """Take what was typed, or say what is wrong with it."""
         try:
             value = self._typed()
         except UserError as error:
