@@ -173,6 +173,7 @@ def resume_run(
 ) -> None:
     """Let a paused run go on, or start a stopped, failed, crashed or finished one again from its last checkpoint.
 
+    One that ended for want of patience goes on without it when it is given `max_steps`: it would end at once again.
     `skip_step` leaves out the step whose loss is not a number; `learning_rate` is the highest rate from here on.
 
     Raises:
@@ -191,10 +192,16 @@ def resume_run(
         if max_steps < status.step:
             raise UserError(f"The run '{run.name}' has done {status.step} steps; max_steps cannot be less.")
         config = config.with_changes("max_steps", max_steps=max_steps, num_train_epochs=0.0)
-        replace_file(run.path / "config.json", config.to_json())
-    last_step = max_steps or status.max_steps  # of epochs only the run knows how many steps they are
+    last_step = max_steps or status.step  # of epochs only the run knows how many steps they are
     if status.state == "finished" and status.step >= last_step:
-        raise UserError(f"The run '{run.name}' is finished. To go on, resume it with more max_steps.")
+        raise UserError(
+            f"The run '{run.name}' is finished. To go on, resume it with more max_steps (tui-chat runs resume "
+            f"{run.name} --max-steps {2 * max(1, status.step)})."
+        )
+    if status.state == "finished" and status.step < status.max_steps:  # its patience was at an end
+        config = config.with_changes("max_steps", patience=0)
+    if max_steps is not None:
+        replace_file(run.path / "config.json", config.to_json())
     for wish in WISHES:
         run.withdraw(wish)
     if skip_step:

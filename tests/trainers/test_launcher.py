@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import UserError
 from engine.manifest import write_manifest
-from trainers import small_data
+from trainers import launcher, small_data
 from trainers.config import TrainingConfig, read_recipe, recipe_names, recipe_text
 from trainers.launcher import (
     delete_run,
@@ -193,3 +193,23 @@ def test_checkpoints_beyond_a_million_steps_stay_in_order(tmp_path: Path) -> Non
         folder.mkdir(parents=True)
         write_manifest(folder)
     assert [checkpoint.step for checkpoint in RunDirectory(tmp_path).checkpoints()] == [999_999, 1_000_000]
+
+
+@pytest.mark.parametrize(("step", "is_early"), [(20, False), (7, True)])
+def test_a_finished_run_goes_on_only_to_more_steps_and_then_without_the_patience_that_ended_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, is_early: bool
+) -> None:
+    run = RunDirectory(tmp_path / "run")
+    run.path.mkdir()
+    config = TrainingConfig(dataset="text.txt", max_steps=20, patience=3)
+    (run.path / "config.json").write_bytes(config.to_json())
+    finished = RunStatus(state="finished", step=step, max_steps=20, updated=time.time())
+    (run.path / "status.json").write_bytes(finished.to_json())
+    monkeypatch.setattr(launcher, "_spawn", lambda run: None)
+    for too_few in (None, step):
+        with pytest.raises(UserError, match="is finished. To go on, resume it with more max_steps"):
+            resume_run(run, max_steps=too_few)
+    assert run.config() == config
+    resume_run(run, max_steps=30)
+    assert (run.config().max_steps, run.config().patience) == (30, 0 if is_early else 3)
+    assert run.status().state == "starting"
