@@ -113,6 +113,16 @@ async def test_a_reply_that_nothing_compares_with_is_told_how_to_get_one(app: Tu
         assert rows(MY_PREFERENCES) == []
 
 
+async def test_of_equal_replies_none_is_better(app: TuiChatApp, engines: FakeEngines) -> None:
+    engines["builtin"].script = engines["run:poet"].script
+    async with app.run_test(size=(140, 40)) as pilot:
+        await ask_two(app, pilot)
+        await pilot.press("alt+y")
+        told = "same, word for word. Alt+Z"
+        await until(pilot, lambda: any(told in notice.message for notice in app._notifications))
+        assert [one.vote for one in judgements(app)] == ["", ""]
+
+
 async def test_two_tries_of_one_pane_are_compared_too(app: TuiChatApp, engines: FakeEngines) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await send(pilot, "capital")

@@ -88,7 +88,10 @@ class ReplyFeedback:
             )
             return
         reply = reply_of(session, message)
-        if session.judgements.of(message.id).vote == vote:
+        if vote == "better" and all(rival.text == reply.text for rival in rivals):
+            tie = key_in_words(self._row, "panes.tie")
+            self._row.notify(f"The replies are the same, word for word. {tie} says so.", markup=False)
+        elif session.judgements.of(message.id).vote == vote:
             await asyncio.to_thread(session.judgements.feedback.take_back, reply, rivals)
         else:
             await asyncio.to_thread(session.judgements.feedback.prefer, reply, rivals, vote == "tie")
