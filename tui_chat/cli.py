@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--persona", metavar="NAME", help="begin a chat with one of `tui-chat personas`")
     parser.add_argument("--theme", help="colours of this session, such as textual-light")
+    parser.add_argument("--ascii", action="store_true", help="draw without boxes, dots and arrows")
     parser.set_defaults(run=open_app, run_name=None)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     commands_ask.add_ask_command(subparsers)
@@ -74,9 +75,9 @@ def open_app(options: argparse.Namespace) -> int:
     """Open the app; on a run's monitor when `options.run_name` is given."""
     from tui_chat.start import start_app  # here: Textual is 0.2 s that no other command needs
 
-    return start_app(
-        model=options.model, theme=options.theme, run_name=options.run_name, persona=options.persona
-    )
+    characters = "ascii" if options.ascii else None
+    flags = {"chat.model": options.model, "ui.theme": options.theme, "ui.characters": characters}
+    return start_app(flags, run_name=options.run_name, persona=options.persona)
 
 
 if __name__ == "__main__":

@@ -217,7 +217,7 @@ def steer_run(action: str, name: str, as_json: bool, max_steps: int | None = Non
         case "watch":
             from tui_chat.start import start_app  # here: Textual is 0.2 s that the others do not need
 
-            return start_app(model=None, theme=None, run_name=run.name)
+            return start_app({}, run_name=run.name)
         case "delete":
             launcher.delete_run(run)
             print_json({"name": run.name, "deleted": True}) if as_json else print(f"{run.name} is deleted.")

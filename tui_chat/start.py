@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -19,13 +20,8 @@ if TYPE_CHECKING:
     from tui_chat.config import LoadedConfig
 
 
-def start_app(
-    model: str | None = None,
-    theme: str | None = None,
-    run_name: str | None = None,
-    persona: str | None = None,
-) -> int:
-    """Run the app until it is closed.
+def start_app(flags: Mapping[str, Any], run_name: str | None = None, persona: str | None = None) -> int:
+    """Run the app until it is closed; `flags` are settings by name, None where nothing was said.
 
     Raises:
         UserError: when this is no terminal the app can be drawn on, or a flag is wrong.
@@ -35,10 +31,8 @@ def start_app(
     from tui_chat.app import TuiChatApp
     from tui_chat.config import load_config
 
-    flags = {
-        key: value for key, value in {"chat.model": model, "ui.theme": theme}.items() if value is not None
-    }
-    loaded = load_config(config_path(), flags=flags)
+    said = {key: value for key, value in flags.items() if value is not None}
+    loaded = load_config(config_path(), flags=said)
     begins_with: ChatSettings | None = None
     if persona is not None:
         loaded, begins_with = with_persona(loaded, persona)

@@ -69,3 +69,23 @@ def test_an_app_whose_terminal_is_gone_ends(app: App):
     os.close(spare)
     process.send_signal(signal.SIGHUP)
     process.wait(10)
+
+
+def test_with_the_flag_for_ascii_nothing_else_is_written(tiny_model: Path) -> None:
+    here, there = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tui_chat", "--ascii", "--model", str(tiny_model)],
+        stdin=there,
+        stdout=there,
+        stderr=there,
+        env={**os.environ, "TERM": "xterm-256color"},
+        start_new_session=True,
+    )
+    os.close(there)
+    try:
+        seen = read_until(here, b"Good to see you")
+        assert b"Good to see you" in seen and seen.isascii()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(here)
