@@ -14,7 +14,7 @@ from engine.paths import prompts_path
 from tui_chat.attachments import paths_like, without_attachments
 from tui_chat.prompt_templates import PromptTemplate, prompt_templates, template_named
 from tui_chat.screens.choose_one import Choice, ChooseOne
-from tui_chat.slash_commands import SlashCommand, Suggestion, described, ranked
+from tui_chat.slash_commands import SlashCommand, Suggestion, described, ranked, typed_for
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _templates(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
 
 async def _history(pane: ChatPane, argument: str) -> None:
     saved = await asyncio.to_thread(app_of(pane).conversations.prompts, _MOST_HISTORY)
-    sent = [without_attachments(text) for text in saved] + pane.prompt.sent
+    sent = [typed_for(without_attachments(text)) for text in saved] + pane.prompt.sent
     newest_first = list(dict.fromkeys(reversed(sent)))
     nothing = "You have sent nothing yet."
     screen = ChooseOne(

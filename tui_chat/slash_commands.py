@@ -180,6 +180,16 @@ class SlashCommands(Generic[Place]):
             raise UserError(f"Something is missing: {command.usage}. {command.what}.")
 
 
+def typed_for(message: str) -> str:
+    """What is typed to send `message`: with one more slash where it would be taken for a command."""
+    if message.startswith("//"):
+        is_read_as_less = "\n" not in message.strip() and not message[2:3].isspace()
+        return f"/{message}" if is_read_as_less else message
+    match = _COMMAND.match(message)
+    is_command = match is not None and ("\n" not in message.strip() or match["name"].lower() in KNOWN)
+    return f"/{message}" if is_command else message
+
+
 def ranked(typed: str, suggestions: Iterable[Suggestion]) -> list[Suggestion]:
     """Those that `typed` may mean: what begins with it, then what holds it, then what has its letters in order."""
     scored = [(_score(typed.lower(), one.value.lower()), one) for one in suggestions]

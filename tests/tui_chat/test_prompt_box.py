@@ -357,3 +357,26 @@ async def test_a_persona_is_chosen_by_name_and_left_again() -> None:
         await until(pilot, lambda: pane.settings.persona == "")
         await send(pilot, "/persona nobudy")
         await until(pilot, lambda: pane.prompt.text == "/persona nobudy")
+
+
+async def test_tab_completes_also_when_it_comes_before_the_list(tmp_path: Path) -> None:
+    app = fake_app()
+    (tmp_path / "notes.txt").write_text("x")
+    async with app.run_test() as pilot:
+        prompt = app.chat.pane.prompt
+        prompt.put(f"/attach {tmp_path}/no")
+        app._driver.process_message(events.Key("tab", None))  # type: ignore[union-attr]
+        await until(pilot, lambda: prompt.text == f"/attach {tmp_path}/notes.txt")
+
+
+async def test_an_earlier_message_with_a_slash_is_sent_again_and_not_done() -> None:
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test() as pilot:
+        prompt = app.chat.pane.prompt
+        prompt.remember(["/new"])
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        assert engines["builtin"].asked[0][0].content == "/new"
+        prompt.put_message("/new")
+        assert prompt.text == "//new"

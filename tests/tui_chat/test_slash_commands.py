@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import UserError
 from tui_chat.pane_commands import pane_commands
-from tui_chat.slash_commands import KNOWN, Given, SlashCommands, Suggestion, described, ranked
+from tui_chat.slash_commands import KNOWN, Given, SlashCommands, Suggestion, described, ranked, typed_for
 
 COMMANDS: SlashCommands[list[str]] = SlashCommands(
     [
@@ -96,3 +96,11 @@ def test_every_command_of_a_pane_is_explained_in_a_line_of_80_columns() -> None:
     names = [name for one in pane_commands() for name in (one.name, *one.aliases)]
     assert len(names) == len(set(names))
     assert set(KNOWN) >= {one.name for one in pane_commands()}
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["hello", "/seed 7", "/usr/bin", "/nothing", "//seed", "// a comment", "//a\nb", "/seed\n7", "/x\ny"],
+)
+def test_a_message_that_was_sent_can_be_sent_again_whatever_it_begins_with(message: str) -> None:
+    assert COMMANDS.read(typed_for(message)) == message

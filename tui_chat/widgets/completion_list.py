@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -33,6 +34,13 @@ class CompletionList(OptionList, can_focus=False):
     class Listed(Message):
         """There are other rows, or none."""
 
+    @dataclass
+    class Completed(Message):
+        """Rows came that a Tab had waited for: `text` becomes `completed`."""
+
+        text: str
+        completed: str
+
     def __init__(self, commands: Callable[[], SlashCommands[Any]], place: object) -> None:
         """`commands` are those of `place`; they are asked for when the first slash is typed."""
         super().__init__(markup=False, compact=True)
@@ -42,6 +50,7 @@ class CompletionList(OptionList, can_focus=False):
         self._text = ""  # that the rows belong to
         self._rows: Sequence[Suggestion] = ()
         self._is_dismissed = False
+        self._awaited = ""  # the text at which Tab was pressed before there were rows for it
 
     @property
     def is_open(self) -> bool:
@@ -75,6 +84,8 @@ class CompletionList(OptionList, can_focus=False):
         if text == self._text and not self._is_dismissed:
             is_done = [row.value for row in found] == [given.argument]
             self.show(() if is_done else found)
+            if text == self._awaited and (completed := self.chosen(text, or_first=True)):
+                self.post_message(self.Completed(text, completed))
 
     def show(self, rows: Sequence[Suggestion], marked: bool = False) -> None:
         """Show these rows, the first of them marked or none; no rows close the list."""
@@ -108,6 +119,10 @@ class CompletionList(OptionList, can_focus=False):
             return f"/{given.command.name} {row.value}"
         command = self._commands().named(row.value)
         return f"/{row.value} " if command and command.argument else f"/{row.value}"
+
+    def await_first(self, text: str) -> None:
+        """Complete `text` as soon as it is known to what."""
+        self._awaited = text
 
     def is_whole(self, text: str) -> bool:
         """Whether a command can be given as it stands; else there is more to type."""

@@ -122,7 +122,7 @@ class Branches:
         if self.edited is None:
             self._draft = prompt.text
         self.edited = message
-        prompt.put(visible(message.content))
+        prompt.put_message(message.content)
         number = [said.id for said in self._pane.session.messages].index(message.id) + 1
         cancel = key_in_words(self._pane, "pane.stop")
         prompt.border_title = Content(f" Editing message {number}, {cancel} cancels ")

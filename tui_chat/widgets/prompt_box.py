@@ -84,8 +84,16 @@ class PromptBox(Vertical):
             case "tab" if self.prompt.begins_a_command:
                 if text := self._list.chosen(self.prompt.text, or_first=True):
                     self.prompt.put(text)
+                else:
+                    self._list.await_first(self.prompt.text)
             case "tab":
                 self.go_to_blank()
+
+    @on(CompletionList.Completed)
+    def take_awaited(self, event: CompletionList.Completed) -> None:
+        event.stop()
+        if self.prompt.text == event.text:
+            self.prompt.put(event.completed)
 
     @on(OptionList.OptionSelected)
     def take_clicked(self, event: OptionList.OptionSelected) -> None:

@@ -30,6 +30,14 @@ def _wish(key: str, what: str, description: str) -> Binding:
     return Binding(key, f"wish('{what}')", description, id=f"prompt.{what}", show=False)
 
 
+def _typed_for(message: str) -> str:
+    if not message.startswith("/"):
+        return message
+    from tui_chat.slash_commands import typed_for  # here: nearly no message begins so
+
+    return typed_for(message)
+
+
 class PromptInput(TextArea):
     """A multi-line text box: Enter sends, Shift+Enter or Ctrl+J starts a new line.
 
@@ -113,7 +121,7 @@ class PromptInput(TextArea):
 
     def remember(self, history: Sequence[str]) -> None:
         """Earlier messages for the Up key, oldest first."""
-        self.sent = [without_attachments(text) for text in history]
+        self.sent = [_typed_for(without_attachments(text)) for text in history]
 
     def accept(self, text: str) -> None:
         """`text` was sent: remember it and take it out of the box; what was typed after it stays."""
@@ -140,6 +148,10 @@ class PromptInput(TextArea):
         """Replace what is in the box, with the cursor at the end."""
         self.text = text
         self.move_cursor(self.document.end)
+
+    def put_message(self, message: str) -> None:
+        """Like `put`, so that what is sent from here is this message and no command."""
+        self.put(_typed_for(visible(message)))
 
     def on_mount(self) -> None:
         self._fit()
