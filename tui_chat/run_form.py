@@ -35,7 +35,11 @@ from trainers.run_directory import check_run_name
 from tui_chat import quantities
 from tui_chat.text import one_line
 
-SHAPE_FIELDS = ("num_layers", "num_heads", "embedding_size")  # given when a model is there already
+SHAPE_FIELDS: tuple[str, ...] = (
+    "num_layers",
+    "num_heads",
+    "embedding_size",
+)  # given when a model is there already
 FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
     "base_model": "Start from model",
     "max_steps": "Steps",
@@ -47,17 +51,10 @@ FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
     "num_layers": "Layers",
     "num_heads": "Heads",
     "embedding_size": "Width",
+    "vocab_size": "Vocabulary",
     "threads": "CPU threads",
 }
-NUMBERS = (
-    "max_steps",
-    "batch_size",
-    "context_length",
-    "num_layers",
-    "num_heads",
-    "embedding_size",
-    "threads",
-)
+NUMBERS = ("max_steps", "batch_size", "context_length", *SHAPE_FIELDS, "vocab_size", "threads")
 DECIMALS = {"learning_rate": "1e-3 or 0.0005", "num_train_epochs": "3 or 0.5", "prompt_loss": "0.1"}
 _SOURCE = "form"
 _GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
@@ -117,7 +114,11 @@ def prefilled(recipe: TrainingConfig) -> dict[str, str]:
 def shown_fields(recipe: TrainingConfig, base_model: str) -> list[str]:
     """The fields that mean something: a model that is there already has its shape."""
     is_tuning = recipe.method != "pretraining"
-    hidden = (*(SHAPE_FIELDS if base_model.strip() else ()), *(() if is_tuning else ("prompt_loss",)))
+    hidden = SHAPE_FIELDS if base_model.strip() else ()
+    if not is_tuning:
+        hidden = (*hidden, "prompt_loss")
+    if base_model.strip() or recipe.tokenizer != "bpe":  # the vocabulary is there, or follows from the data
+        hidden = (*hidden, "vocab_size")
     return [
         name for name in FIELDS if name not in hidden and (name != "base_model" or is_tuning or base_model)
     ]
@@ -196,6 +197,7 @@ _NOTES = {
     "num_layers": "transformer blocks",
     "num_heads": "must divide the width",
     "embedding_size": "numbers per token",
+    "vocab_size": "tokens learnt from the text",
     "threads": "0: all cores",
 }
 

@@ -304,6 +304,8 @@ def test_epochs_threads_and_the_loss_of_prompts_can_be_typed():
     recipe = read_recipe("fine-tune-conversations")
     assert "prompt_loss" in run_form.shown_fields(recipe, "builtin")
     assert "prompt_loss" not in run_form.shown_fields(read_recipe(RECIPE), "")
+    assert "vocab_size" in run_form.shown_fields(read_recipe("own-text"), "")
+    assert "vocab_size" not in run_form.shown_fields(read_recipe(RECIPE), "")
     config, problems = config_of(recipe, {"num_train_epochs": "0.5", "threads": "2", "prompt_loss": "0.1"})
     assert problems == {} and config is not None
     assert (config.num_train_epochs, config.threads, config.prompt_loss) == (0.5, 2, 0.1)
