@@ -61,7 +61,7 @@ async def test_another_model_gives_its_reply_to_the_last_question_with_the_same_
         assert len(conversations) == 2
         await send(pilot, "again")
         await until(pilot, lambda: all(settled(pane, 4) for pane in app.chat.panes))
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         await until(pilot, lambda: "★ better" in screen_text(app))
 
 

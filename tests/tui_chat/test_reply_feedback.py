@@ -64,7 +64,7 @@ async def ask_two(app: TuiChatApp, pilot: Pilot[None], text: str = "capital") ->
 async def test_the_better_of_two_replies_is_kept_as_a_pair_and_shown(app: TuiChatApp) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await ask_two(app, pilot)
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         await until(pilot, lambda: "★ better" in screen_text(app))
         (row,) = rows(MY_PREFERENCES)
         assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("Paris.", "Rome.")
@@ -77,9 +77,9 @@ async def test_a_vote_for_the_other_replaces_it_a_tie_is_no_pair_and_the_same_ag
 ) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await ask_two(app, pilot)
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         await until(pilot, lambda: rows(MY_PREFERENCES))
-        await pilot.press("alt+1", "alt+y")
+        await pilot.press("alt+1", "alt+k")
         await until(pilot, lambda: judgements(app)[0].vote == "better")
         assert judgements(app)[1].vote == ""
         assert rows(MY_PREFERENCES)[0]["chosen"][0]["content"] == "Rome."
@@ -104,11 +104,11 @@ async def test_an_earlier_question_is_voted_on_at_its_reply(app: TuiChatApp) -> 
 
 async def test_a_reply_that_nothing_compares_with_is_told_how_to_get_one(app: TuiChatApp) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         await until(pilot, lambda: any("no reply of a model" in n.message for n in app._notifications))
         await send(pilot, "capital")
         await until(pilot, lambda: settled(app.chat.pane, 2))
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         await until(pilot, lambda: any("no other reply to this" in n.message for n in app._notifications))
         assert rows(MY_PREFERENCES) == []
 
@@ -117,7 +117,7 @@ async def test_of_equal_replies_none_is_better(app: TuiChatApp, engines: FakeEng
     engines["builtin"].script = engines["run:poet"].script
     async with app.run_test(size=(140, 40)) as pilot:
         await ask_two(app, pilot)
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         told = "same, word for word. Alt+Z"
         await until(pilot, lambda: any(told in notice.message for notice in app._notifications))
         assert [one.vote for one in judgements(app)] == ["", ""]
@@ -130,7 +130,7 @@ async def test_two_tries_of_one_pane_are_compared_too(app: TuiChatApp, engines: 
         engines["builtin"].script = ["Paris."]
         await pilot.press("ctrl+r")
         await until(pilot, lambda: len(engines["builtin"].asked) == 2 and settled(app.chat.pane, 2))
-        await pilot.press("alt+y")
+        await pilot.press("alt+k")
         await until(pilot, lambda: rows(MY_PREFERENCES))
         (row,) = rows(MY_PREFERENCES)
         assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("Paris.", "Rome.")
@@ -140,7 +140,7 @@ async def test_thumbs_go_up_down_and_away(app: TuiChatApp) -> None:
     async with app.run_test(size=(100, 40)) as pilot:
         await send(pilot, "capital")
         await until(pilot, lambda: settled(app.chat.pane, 2))
-        await pilot.press("alt+u")
+        await pilot.press("alt+g")
         await until(pilot, lambda: "+ good" in screen_text(app))
         assert rows(MY_FAVOURITES)[0]["messages"][-1] == {"role": "assistant", "content": "Rome."}
         app.chat.pane.transcript.views[1].focus()
@@ -166,9 +166,9 @@ async def test_a_corrected_reply_is_shown_asked_with_and_kept_and_the_original_i
         assert rows(MY_CORRECTIONS)[0]["messages"][-1]["content"] == "It is\nParis."
         assert app.chat.pane.session.messages[1].content == "Rome."
         app.chat.pane.transcript.views[1].focus()
-        await pilot.press("o")
+        await pilot.press("w")
         await until(pilot, lambda: "Rome." in pane_text(app) and "Paris." not in pane_text(app))
-        await pilot.press("o")
+        await pilot.press("w")
         await until(pilot, lambda: "Paris." in pane_text(app))
         await pilot.press("escape")
         await send(pilot, "sure")
@@ -223,6 +223,6 @@ async def test_jokes_and_what_the_user_said_cannot_be_judged(app: TuiChatApp) ->
         view = app.chat.pane.transcript.views[0]
         view.focus()
         assert view.check_action("judge", ("up",)) is False
-        await pilot.press("plus", "alt+u")
+        await pilot.press("plus", "alt+g")
         await until(pilot, lambda: any("no reply of a model" in n.message for n in app._notifications))
         assert rows(MY_FAVOURITES) == []

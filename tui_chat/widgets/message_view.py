@@ -63,7 +63,7 @@ class MessageView(Vertical, can_focus=True):
         Binding("plus", "judge('up')", "Good reply", id="message.good", show=False),
         Binding("minus", "judge('down')", "Poor reply", id="message.poor", show=False),
         Binding("x", "judge('correct')", "Correct", id="message.correct", tooltip="How it should have been"),
-        Binding("o", "original", "Original or corrected", id="message.original", show=False),
+        Binding("w", "original", "Original or corrected", id="message.original", show=False),
         Binding("escape", "leave", "Back", id="message.leave"),
         Binding("up,k", "move(-1)", "Message above", id="message.up", show=False),
         Binding("down,j", "move(1)", "Message below", id="message.down", show=False),

@@ -44,9 +44,9 @@ class PaneRow(Horizontal):
             "alt+shift+right,alt+full_stop", "move_line(1)", "Line right", id="panes.line_right", show=False
         ),
         Binding("alt+0", "even_out", "Panes of one width", id="panes.even", show=False),
-        Binding("alt+y", "judge('better')", "This reply is better", id="panes.better", show=False),
+        Binding("alt+k", "judge('better')", "This reply is better", id="panes.better", show=False),
         Binding("alt+z", "judge('tie')", "The replies are as good", id="panes.tie", show=False),
-        Binding("alt+u", "judge('up')", "Thumb up for the last reply", id="panes.good", show=False),
+        Binding("alt+g", "judge('up')", "Thumb up for the last reply", id="panes.good", show=False),
         Binding("alt+d", "judge('down')", "Thumb down for the last reply", id="panes.poor", show=False),
         Binding("alt+x", "judge('correct')", "Correct the last reply", id="panes.correct", show=False),
     ]
