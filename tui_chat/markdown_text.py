@@ -113,6 +113,17 @@ def hanging(content: Content, width: int) -> Content:
     return Content("\n").join([part for line in lines for part in _hung(line, width)])
 
 
+def broken_lines(content: Content, width: int) -> list[tuple[int, int]]:
+    """Of the lines that `hanging` makes, those that begin in the middle of one, with how far they are indented."""
+    found, place = [], 0
+    for line in content.split("\n", allow_blank=True):
+        mark = _HANGING.match(line.plain)
+        parts = len(_hung(line, width)) if width else 1
+        found += [(place + part, mark.end() if mark else 0) for part in range(1, parts)]
+        place += parts
+    return found
+
+
 def _hung(line: Content, width: int) -> list[Content]:
     mark = _HANGING.match(line.plain)
     if mark is None or line.cell_length <= width or width - mark.end() < 8:

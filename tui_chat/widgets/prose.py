@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
+from textual.selection import Selection
 from textual.widgets import Static
 
-from tui_chat.markdown_text import LINK, hanging
+from tui_chat.markdown_text import LINK, broken_lines, hanging
+
+_OURS = "\ufdd0"  # no character of any text; stands for each cell of an indent of ours
+_BREAK = re.compile(rf"(.)\n{_OURS}+(.)")
 
 
 class Prose(Static):
@@ -32,6 +38,13 @@ class Prose(Static):
         self._unwrapped, self._wrapped_to = content, 0
         self.update(content)
 
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """What was selected, without the line breaks and indents that only stand here."""
+        lines = str(self.content).split("\n")
+        for place, indent in broken_lines(self._unwrapped, self._wrapped_to):
+            lines[place] = _OURS * indent + lines[place][indent:]
+        return _BREAK.sub(_what_stood_there, selection.extract("\n".join(lines))).replace(_OURS, ""), "\n"
+
     def on_click(self, event: events.Click) -> None:
         """A link was clicked: whoever hears of it shows where it leads before anything is opened."""
         if (address := event.style.meta.get(LINK)) is not None:
@@ -42,3 +55,9 @@ class Prose(Static):
             self._wrapped_to = width
             self.update(hanging(self._unwrapped, width), layout=False)
         return super().get_content_height(container, viewport, width)
+
+
+def _what_stood_there(match: re.Match[str]) -> str:
+    """A space, but for scripts that are written without."""
+    before, after = match.groups()
+    return before + ("" if cell_len(before) == cell_len(after) == 2 else " ") + after
