@@ -9,8 +9,9 @@ import pytest
 from engine.errors import UserError
 from tests.tui_chat.fake_engine import until
 from tests.tui_chat.test_key_hints import app_with_keys
-from tui_chat import cli
+from tui_chat import cli, key_checks
 from tui_chat.key_checks import actions, check_key, clashes, problems_of
+from tui_chat.screens.chat import ChatScreen
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,14 @@ async def test_the_app_says_at_its_start_what_is_wrong_with_the_keys_of_the_file
     app = app_with_keys(tmp_path, chat__nothing="f9")
     async with app.run_test() as pilot:
         await until(pilot, lambda: any("there is no such action" in n.message for n in app._notifications))
+
+
+def test_no_alt_key_of_the_chat_does_two_things_without_any_setting() -> None:
+    done: dict[str, set[str]] = {}
+    for cls in key_checks._classes_on(ChatScreen):
+        for binding in key_checks._bindings(cls):
+            for key in binding.key.split(","):
+                if key.startswith("alt+") and binding.id:
+                    done.setdefault(key, set()).add(binding.id)
+    assert len(done) > 15
+    assert {key: ids for key, ids in done.items() if len(ids) > 1} == {}
