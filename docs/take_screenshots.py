@@ -28,6 +28,8 @@ async def main(run_name: str) -> None:
     await photograph("chat", (100, 34), chat)
     await photograph("panes", (150, 40), panes)
     await photograph("microscope", (120, 40), microscope)
+    await photograph("personas", (120, 34), personas)
+    await photograph("settings", (120, 40), settings)
     await photograph("training", (150, 44), training, run_name)
     await photograph("new-run", (120, 36), new_run)
 
@@ -70,6 +72,25 @@ async def microscope(app: TuiChatApp, pilot: Pilot[None]) -> None:
     app.chat.pane.look_at_last_reply()
     await pilot.pause(3.0)
     await pilot.press("n", "n")
+
+
+async def personas(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """Who the model can be."""
+    await pilot.press("alt+p")
+    await pilot.pause(0.5)
+    await pilot.press(*["down"] * 7)
+
+
+async def settings(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """A chat with a persona, and how it answers beside it."""
+    from tui_chat.screens.pane_dialogs import choose_persona
+
+    await choose_persona(app.chat.pane, "small-talker")
+    await say(app, pilot, "Hello! I'm Mia.")
+    await say(app, pilot, "Tell me a story about a fox.")
+    await app.chat.action_pane_settings()
+    await pilot.pause(0.5)
+    await pilot.press("shift+right", "down", "right")
 
 
 async def training(app: TuiChatApp, pilot: Pilot[None]) -> None:

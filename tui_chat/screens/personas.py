@@ -263,7 +263,7 @@ def _preview(entry: PersonaEntry, facts: str | None = None) -> Content:
     parts += [plain(persona.description)] if persona.description else []
     if facts is None:
         facts = _facts(persona, owner if entry.is_own else "ships with tui-chat")
-    parts += [plain(facts).stylize("$text-muted")] if facts else []
+    parts += [plain(facts).stylize("dim")] if facts else []
     for title, text in (
         ("It is told first", persona.system_prompt),
         ("It says hello with", persona.greeting),
