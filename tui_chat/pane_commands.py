@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 
 Run = Callable[["ChatPane", str], Awaitable[None] | None]
 
+ACTIONS = {  # command: what a key does too
+    "new": "screen.new_chat",
+    "settings": "screen.pane_settings",
+    "retry": "regenerate",
+    "tokens": "screen.look",
+    "pane": "screen.new_pane",
+    "training": "app.switch_modes",
+    "quit": "app.quit",
+}
 _GENERATION = {  # command: setting
     "temperature": "temperature",
     "top-k": "top_k",
@@ -51,13 +60,13 @@ def pane_commands() -> SlashCommands[ChatPane]:
     return SlashCommands(_COMMANDS)
 
 
-def _action(action: str) -> Run:
-    """Does what a key does: "screen.new_chat", "app.quit", or an action of the pane."""
+def _action(command: str, *aliases: str) -> SlashCommand[ChatPane]:
+    """A command that does what a key does."""
 
     async def run(pane: ChatPane, argument: str) -> None:
-        await pane.run_action(action)
+        await pane.run_action(ACTIONS[command])
 
-    return run
+    return described(command, run, aliases=aliases)
 
 
 # ---- models and how they answer
@@ -241,18 +250,18 @@ def _themes(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
 
 _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("help", _help),
-    described("new", _action("screen.new_chat"), aliases=("clear",)),
+    _action("new", "clear"),
     described("model", _model, _models),
     described("persona", _persona, _personas),
     described("system", _system),
     described("joke", _joke),
     described("poem", _poem),
     *(_generation(command, setting) for command, setting in _GENERATION.items()),
-    described("settings", _action("screen.pane_settings")),
-    described("retry", _action("regenerate"), aliases=("regenerate",)),
+    _action("settings"),
+    _action("retry", "regenerate"),
     described("stop", _stop),
     described("copy", _copy, lambda pane, typed: ranked(typed, [Suggestion("code")])),
-    described("tokens", _action("screen.look")),
+    _action("tokens"),
     *PROMPT_COMMANDS,
     described("rename", _rename),
     described("pin", _change("pin")),
@@ -260,8 +269,8 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("delete", _change("delete")),
     described("undo", _change("undo")),
     described("find", _find),
-    described("pane", _action("screen.new_pane")),
+    _action("pane"),
     described("theme", _theme, _themes),
-    described("training", _action("app.switch_modes")),
-    described("quit", _action("app.quit"), aliases=("exit",)),
+    _action("training"),
+    _action("quit", "exit"),
 )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import UserError
-from tui_chat.pane_commands import pane_commands
+from tui_chat.app import TuiChatApp
+from tui_chat.pane_commands import ACTIONS, pane_commands
+from tui_chat.screens.chat import ChatScreen
 from tui_chat.slash_commands import KNOWN, Given, SlashCommands, Suggestion, described, ranked, typed_for
+from tui_chat.widgets.chat_pane import ChatPane
 
 COMMANDS: SlashCommands[list[str]] = SlashCommands(
     [
@@ -104,3 +107,10 @@ def test_every_command_of_a_pane_is_explained_in_a_line_of_80_columns() -> None:
 )
 def test_a_message_that_was_sent_can_be_sent_again_whatever_it_begins_with(message: str) -> None:
     assert COMMANDS.read(typed_for(message)) == message
+
+
+def test_every_action_behind_a_command_is_there() -> None:
+    owners = {"screen": ChatScreen, "app": TuiChatApp, "": ChatPane}
+    for action in ACTIONS.values():
+        owner, _, name = action.rpartition(".")
+        assert hasattr(owners[owner], f"action_{name}"), action
