@@ -215,7 +215,9 @@ async def test_when_the_launcher_refuses_the_reason_is_shown_and_the_form_stays(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def refuse(config: TrainingConfig, runs: Path, name: str) -> RunDirectory:
-        raise UserError("The disk is full [/].")
+        raise UserError(
+            "The disk is full [/]. Make room on it, or choose another folder for the runs and begin."
+        )
 
     monkeypatch.setattr(launcher, "start_run", refuse)
     app = FormApp()
@@ -224,6 +226,7 @@ async def test_when_the_launcher_refuses_the_reason_is_shown_and_the_form_stays(
         await pilot.press("ctrl+s")
         screen = await settle(pilot)
         assert "The disk is full [/]." in text_of(screen, "#start-problem")
+        assert screen.query_one("#start-problem").region.height == 3  # all of it, on a narrow terminal too
         assert screen.query_one("#data-path", Input).value == "plays.txt"
         assert app.results == []
 
