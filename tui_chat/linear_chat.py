@@ -152,9 +152,8 @@ class LinearChat:
     # ---- turns
 
     async def _turn(self, text: str) -> None:
-        if await self._commands.does(text):
-            return
-        await self.converse(text)
+        if said := await self._commands.does(text):
+            await self.converse(said)
 
     async def converse(self, text: str) -> None:
         """The user says something, and somebody answers."""
@@ -188,12 +187,12 @@ class LinearChat:
         await whole(self.session.told(text))
         self.lines.say(f"Model: {text}")
 
-    async def reply(self, teller: Teller | None = None) -> None:
+    async def reply(self, teller: Teller | None = None, after: int | None = None) -> None:
         """The model's turn, or that of another one in a companion's name."""
         engine: AppEngine = teller or self.engines.engine_for(self.session.settings.model)
         try:
             name = teller.name if teller else (await engine.load()).name
-            await whole(self.session.begin_reply(name, model="" if teller else None))
+            await whole(self.session.begin_reply(name, model="" if teller else None, after=after))
             with self.lines.reply("Model:") as words:
                 await self.session.reply(engine, words.feed)
         finally:

@@ -1,37 +1,44 @@
 """What a line that begins with a slash does in the plain chat.
 
-    /model run:NAME    /system TEXT    /set temperature 0.5    /conversations    /open 12    /help
+    /model run:NAME    /system TEXT    /temperature 0.5    /retry    /find tea    /open 12    /help
 
-The names mean what they mean in the app. The one rule: what is no command is said to be none, and never sent; two
-slashes send a text that begins with one.
+The commands are those of `slash_commands` that need no screen, and two of its own. The one rule: a command is called
+and typed as in the app.
 """
 
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.model_library import absolute_reference
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.config_schema import parse_value, problem_of
+from tui_chat.slash_commands import Given, SlashCommand, SlashCommands, described
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.linear_chat import LinearChat
 
-_SETTINGS = ("temperature", "top_k", "top_p", "repetition_penalty", "max_new_tokens", "seed")
+_SETTINGS = {
+    "temperature": "temperature",
+    "top-k": "top_k",
+    "top-p": "top_p",
+    "repetition-penalty": "repetition_penalty",
+    "max-tokens": "max_new_tokens",
+    "seed": "seed",
+}
+_OTHERWISE = {  # what differs where there is no list to choose from
+    "model": {"what": "Answer with another model; alone: which it is"},
+    "system": {"what": "What the model is told first; alone: what it is, 'none' takes it out"},
+    "settings": {"what": "How this chat answers"},
+    "rename": {"argument": "TITLE"},
+}
 _LISTED = 20  # conversations
-
-
-@dataclass(frozen=True)
-class _Command:
-    argument: str  # as the help shows it
-    about: str
-    do: Callable[[str], Awaitable[None]]
 
 
 class LinearCommands:
@@ -39,52 +46,52 @@ class LinearCommands:
 
     def __init__(self, chat: LinearChat) -> None:
         self._chat = chat
-        self._commands = {
-            "help": _Command("", "this list", self._help),
-            "model": _Command("[REF]", "which model answers; with REF, another one", self._model),
-            "system": _Command("[TEXT]", "what every message is told first; none = nothing", self._system),
-            "set": _Command("[NAME VALUE]", f"how replies are sampled: {', '.join(_SETTINGS)}", self._set),
-            "seed": _Command("[N]", "the same seed gives the same reply; none = random", self._seed),
-            "new": _Command("", "an empty conversation", self._new),
-            "conversations": _Command("[WORDS]", "the newest ones, or those with these words", self._list),
-            "open": _Command("N", "go on with conversation N, or the last", self._open),
-            "rename": _Command("TITLE", "give this conversation another title", self._rename),
-            "joke": _Command("[TOPIC]", "a joke; ask why", self._joke),
-            "poem": _Command("[TOPIC]", "a poem", self._poem),
-            "quit": _Command("", "leave, as Ctrl+D does", self._help),
+        own: dict[str, Callable[[str], Awaitable[None]]] = {
+            "help": self._help,
+            "new": self._new,
+            "model": self._model,
+            "system": self._system,
+            "joke": partial(chat.tell_of, "joke"),
+            "poem": partial(chat.tell_of, "poem"),
+            **{name: partial(self._set, name) for name in _SETTINGS},
+            "settings": self._settings_told,
+            "retry": self._retry,
+            "rename": self._rename,
+            "find": self._find,
         }
+        known = [
+            replace(described(name, _without_place(run)), **_OTHERWISE.get(name, {}))
+            for name, run in own.items()
+        ]
+        opens = SlashCommand(
+            "open", "NUMBER", "Go on with that conversation; last = the newest", _without_place(self._open)
+        )
+        leaves = described("quit", _without_place(self._help), aliases=("exit",))
+        self._commands: SlashCommands[LinearChat] = SlashCommands([*known, opens, leaves])
 
     def is_leaving(self, text: str) -> bool:
         """Whether this line ends the chat."""
-        return text.strip() in ("/quit", "/exit")
+        given = self._commands.under_way(text)
+        return given is not None and given.command.name == "quit"
 
-    async def does(self, text: str) -> bool:
-        """Do what a line asks for; False when it is no command, but something to say.
+    async def does(self, text: str) -> str:
+        """Do what a line asks for; what is to be said when it is no command.
 
         Raises:
             UserError: when there is no such command, or it cannot be done.
         """
-        if not text.startswith("/"):
-            return False
-        if text.startswith("//"):
-            await self._chat.converse(text[1:])
-            return True
-        name, _, argument = text[1:].partition(" ")
-        if name not in self._commands:
-            close = difflib.get_close_matches(name, self._commands, n=1)
-            hint = f"Did you mean /{close[0]}?" if close else "/help lists them."
-            raise UserError(
-                f"There is no command /{one_line(name, 30)}. {hint} Two slashes send a text as it is."
-            )
-        await self._commands[name].do(argument.strip())
-        return True
+        given = self._commands.read(text)
+        if not isinstance(given, Given):
+            return given
+        if (done := given.command.run(self._chat, given.argument)) is not None:
+            await done
+        return ""
 
     # ---- the model and how it replies
 
     async def _help(self, _: str) -> None:
-        for name, command in self._commands.items():
-            usage = f"/{name} {command.argument}".strip()
-            self._chat.lines.tell(f"{usage}: {command.about}.")
+        for command in self._commands:
+            self._chat.lines.tell(f"{command.usage}: {command.what}.")
         self._chat.lines.tell("A line that ends with a backslash goes on in the next one.")
 
     async def _model(self, reference: str) -> None:
@@ -100,25 +107,28 @@ class LinearCommands:
         now = self._settings.system_prompt
         self._chat.lines.tell(f"Every message is told first: {now}" if now else "There is no system prompt.")
 
-    async def _set(self, words: str) -> None:
-        name, _, value = words.partition(" ")
-        name = name.replace("-", "_")
-        if words and name not in _SETTINGS:
-            raise UserError(f"/set {one_line(name, 30)}: choose one of {', '.join(_SETTINGS)}.")
-        if value:
-            await self._set_one(name, value.strip())
-        for known in [name] if words else _SETTINGS:
-            now = getattr(self._settings.generation, known)
-            self._chat.lines.tell(f"{known} is {'none' if now is None else now}.")
+    async def _set(self, name: str, text: str) -> None:
+        field = _SETTINGS[name]
+        if text:
+            value = parse_value(f"generation.{field}", text)
+            if problem := problem_of("generation", field, value):
+                raise UserError(problem)
+            generation = self._settings.generation.with_changes(f"/{name}", **{field: value})
+            await self._change(generation=generation)
+        now = getattr(self._settings.generation, field)
+        self._chat.lines.tell(f"{name} is {'none' if now is None else now}.")
 
-    async def _seed(self, number: str) -> None:
-        await self._set(f"seed {number}".strip())
+    async def _settings_told(self, _: str) -> None:
+        await self._model("")
+        await self._system("")
+        for name in _SETTINGS:
+            await self._set(name, "")
 
-    async def _set_one(self, name: str, text: str) -> None:
-        value = parse_value(f"generation.{name}", text)
-        if problem := problem_of("generation", name, value):
-            raise UserError(problem)
-        await self._change(generation=self._settings.generation.with_changes("/set", **{name: value}))
+    async def _retry(self, _: str) -> None:
+        question = self._chat.session.last_question()
+        if question is None:
+            raise UserError("There is no message to reply to yet.")
+        await self._chat.reply(after=question.id)
 
     @property
     def _settings(self) -> ChatSettings:
@@ -133,7 +143,7 @@ class LinearCommands:
         self._chat.begin_anew()
         self._chat.lines.tell("A new conversation.")
 
-    async def _list(self, words: str) -> None:
+    async def _find(self, words: str) -> None:
         find = self._chat.conversations.search
         found = await asyncio.to_thread(find, words, _LISTED)
         if not found:
@@ -147,15 +157,12 @@ class LinearCommands:
 
     async def _rename(self, title: str) -> None:
         conversation = self._chat.session.conversation
-        if conversation is None or not title:
-            raise UserError("/rename needs a title, and a conversation that has begun.")
+        if conversation is None:
+            raise UserError("There is no conversation to rename yet.")
         await asyncio.to_thread(self._chat.conversations.rename, conversation.id, title)
         self._chat.lines.tell(f"This conversation is called {one_line(title, 70)}.")
 
-    # ---- jokes and poems
 
-    async def _joke(self, topic: str) -> None:
-        await self._chat.tell_of("joke", topic)
-
-    async def _poem(self, topic: str) -> None:
-        await self._chat.tell_of("poem", topic)
+def _without_place(run: Callable[[str], Awaitable[None]]) -> Callable[[LinearChat, str], Awaitable[None]]:
+    """A command knows its chat already."""
+    return lambda _, argument: run(argument)

@@ -108,7 +108,7 @@ def test_after_an_error_the_conversation_goes_on() -> None:
 def test_settings_model_and_conversation_are_changed_by_commands() -> None:
     engines = FakeEngines()
     typed = [
-        "/set temperature 0.1",
+        "/temperature 0.1",
         "/seed 7",
         "/system Be brief",
         "/model other",
@@ -131,16 +131,30 @@ def test_settings_model_and_conversation_are_changed_by_commands() -> None:
     [
         ("/modle x", "Did you mean /model?"),
         ("/qqqq", "/help lists them"),
-        ("/set temperature 9", "must be a number from 0 to 5"),
-        ("/set colour red", "choose one of temperature"),
+        ("/temperature 9", "must be a number from 0 to 5"),
+        ("/retry", "no message to reply to"),
+        ("/open", "Something is missing: /open NUMBER"),
         ("/open 99", "There is no conversation"),
-        ("/rename", "needs a title"),
+        ("/rename", "Something is missing: /rename TITLE"),
     ],
 )
 def test_a_command_that_cannot_be_done_is_a_sentence_and_is_not_sent(typed: str, sentence: str) -> None:
     engines = FakeEngines()
     assert any(sentence in line for line in chat(typed, engines=engines).shown)
     assert not engines["builtin"].asked
+
+
+def test_another_reply_stands_beside_the_first() -> None:
+    engines = FakeEngines()
+    shown = chat("Hello", "/retry", engines=engines).shown
+    assert shown[1:3] == ["Model: Hello there.", "Model: Hello there."]
+    assert engines["builtin"].asked[0] == engines["builtin"].asked[1]
+
+
+def test_the_help_lists_each_command_once_and_quit_leaves() -> None:
+    shown = chat("/help", "/quit", "/joke").shown
+    assert len([line for line in shown if line.startswith("/temperature [NUMBER]: ")]) == 1
+    assert not [line for line in shown if line.startswith("Model: ")]
 
 
 def test_two_slashes_send_a_text_that_begins_with_one() -> None:
