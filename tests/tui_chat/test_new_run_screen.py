@@ -481,5 +481,11 @@ async def test_data_sets_of_chatting_are_offered_by_name_while_they_have_rows(
         assert run_form.dataset_of("my-corrections") == str(datasets_path() / "my-corrections.jsonl")
 
 
-async def test_the_beginning_of_a_name_is_completed() -> None:
-    assert await PathSuggester().get_suggestion("my-c") == "my-corrections"
+async def test_the_beginning_of_a_name_is_completed_where_no_file_begins_so(data: Path) -> None:
+    suggest = PathSuggester().get_suggestion
+    assert await suggest("my-c") is None  # it has no rows
+    datasets_path().mkdir(parents=True)
+    (datasets_path() / "my-corrections.jsonl").write_text("{}\n")
+    assert await suggest("my-c") == "my-corrections"
+    (data / "my-cats.txt").write_text("Meow.")
+    assert await suggest("my-c") == "my-cats.txt"

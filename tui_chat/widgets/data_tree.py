@@ -87,10 +87,10 @@ class PathSuggester(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         """The rest of the name of a folder or a data file."""
-        if own := next((one.name for one in OWN_DATASETS if value and one.name.startswith(value)), ""):
-            return own
         folder, slash, beginning = value.rpartition("/")
         names = _names_in(folder + slash or ".", beginning) if value else []
+        if not names and value:
+            names = [one.name for one in OWN_DATASETS if one.name.startswith(value) and one.rows]
         return folder + slash + names[0] if names else None
 
 
