@@ -32,11 +32,11 @@ _SETTINGS = {
     "max-tokens": "max_new_tokens",
     "seed": "seed",
 }
-_OTHERWISE = {  # what differs where there is no list to choose from
-    "model": {"what": "Answer with another model; alone: which it is"},
-    "system": {"what": "What the model is told first; alone: what it is, 'none' takes it out"},
-    "settings": {"what": "How this chat answers"},
-    "rename": {"argument": "TITLE"},
+_OTHERWISE = {  # (argument, what it does) where there is no list to choose from
+    "model": ("[REFERENCE]", "Answer with another model; alone: which it is"),
+    "system": ("[TEXT]", "What the model is told first; alone: what it is, 'none' takes it out"),
+    "settings": ("", "How this chat answers"),
+    "rename": ("TITLE", "Give this conversation another title"),
 }
 _LISTED = 20  # conversations
 
@@ -59,10 +59,7 @@ class LinearCommands:
             "rename": self._rename,
             "find": self._find,
         }
-        known = [
-            replace(described(name, _without_place(run)), **_OTHERWISE.get(name, {}))
-            for name, run in own.items()
-        ]
+        known = [_described(name, run) for name, run in own.items()]
         opens = SlashCommand(
             "open", "NUMBER", "Go on with that conversation; last = the newest", _without_place(self._open)
         )
@@ -161,6 +158,12 @@ class LinearCommands:
             raise UserError("There is no conversation to rename yet.")
         await asyncio.to_thread(self._chat.conversations.rename, conversation.id, title)
         self._chat.lines.tell(f"This conversation is called {one_line(title, 70)}.")
+
+
+def _described(name: str, run: Callable[[str], Awaitable[None]]) -> SlashCommand[LinearChat]:
+    command = described(name, _without_place(run))
+    argument, what = _OTHERWISE.get(name, (command.argument, command.what))
+    return replace(command, argument=argument, what=what)
 
 
 def _without_place(run: Callable[[str], Awaitable[None]]) -> Callable[[LinearChat, str], Awaitable[None]]:
