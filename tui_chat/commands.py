@@ -212,9 +212,14 @@ async def _new_run(app: TuiChatApp) -> None:
 
 
 def _evaluate(app: TuiChatApp) -> None:
-    from tui_chat.screens.evaluate import EvaluateScreen  # here: the first paint does not need it
+    from tui_chat.screens.evaluate import (  # here: the first paint does not need it
+        EvaluateScreen,
+        evaluation_of_run,
+    )
 
-    if not isinstance(app.screen, EvaluateScreen):  # else it is open already
+    if isinstance(app.screen, TrainingScreen) and (chosen := app.screen.chosen):
+        app.push_screen(evaluation_of_run(chosen.run))
+    elif not isinstance(app.screen, EvaluateScreen):  # else it is open already
         app.push_screen(EvaluateScreen(app.chat.pane.settings.model))
 
 

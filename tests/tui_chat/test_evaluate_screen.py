@@ -8,8 +8,10 @@ from pathlib import Path
 from textual.widgets import Input, Select, Static
 
 from engine.errors import UserError
+from engine.paths import runs_path
 from tests.tui_chat.chat_pilot import screen_text
 from tests.tui_chat.fake_engine import fake_app, until
+from tests.tui_chat.fake_run import FakeRun
 from trainers.evaluation import (
     Evaluation,
     EvaluationProcess,
@@ -18,7 +20,9 @@ from trainers.evaluation import (
     ModelFigures,
     OnProgress,
 )
+from trainers.run_directory import RunDirectory
 from tui_chat.screens.evaluate import EvaluateScreen
+from tui_chat.screens.training import TrainingScreen
 
 
 def figures(model: str, loss: float) -> ModelFigures:
@@ -166,3 +170,20 @@ async def test_the_palette_opens_it_with_the_model_of_the_pane() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, EvaluateScreen))
         assert app.screen.query_one("#model", Input).value == app.chat.pane.settings.model
+
+
+async def test_from_the_training_screen_the_chosen_run_is_measured_on_what_it_held_out() -> None:
+    FakeRun(runs_path(), "plays").train_until(500)
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("f3")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and app.screen.chosen is not None)
+        await pilot.press("ctrl+p", *"evaluate")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, EvaluateScreen))
+        assert app.screen.query_one("#model", Input).value == "run:plays@best"
+        assert (
+            app.screen.query_one("#data", Input).value == RunDirectory(runs_path() / "plays").config().dataset
+        )
+        assert app.screen.query_one("#split", Select).value == "validation"

@@ -21,6 +21,7 @@ from textual.widgets import Button, Input, Label, Select, Static
 from engine.errors import UserError
 from engine.paths import logs_path
 from trainers.evaluation import Evaluation, EvaluationProcess, EvaluationProgress, EvaluationRequest
+from trainers.run_directory import RunDirectory
 from tui_chat.commands_evaluate import in_words
 from tui_chat.text import plain, visible
 from tui_chat.widgets.data_tree import PathSuggester
@@ -37,6 +38,19 @@ _SPLITS = (
 def new_process() -> EvaluationProcess:
     """A child that has not been started."""
     return EvaluationProcess(logs_path() / "evaluation.log")
+
+
+def evaluation_of_run(run: RunDirectory) -> EvaluateScreen:
+    """The best weights of a run, on what it held out."""
+    reference = f"run:{run.name}@best" if run.status().best_step is not None else f"run:{run.name}"
+    try:
+        config = run.config()
+    except UserError:  # the training screen tells of it
+        return EvaluateScreen(reference)
+    if config.validation_dataset:
+        return EvaluateScreen(reference, data=config.validation_dataset)
+    split = "validation" if config.validation_share else "all"
+    return EvaluateScreen(reference, data=config.dataset, split=split)
 
 
 class EvaluateScreen(ModalScreen[None]):
@@ -58,9 +72,15 @@ class EvaluateScreen(ModalScreen[None]):
         Binding("pageup", "read_on(-1)", "Read above", show=False, id="evaluate.up"),
     ]
 
-    def __init__(self, model: str, start: Callable[[], EvaluationProcess] = new_process) -> None:
+    def __init__(
+        self,
+        model: str,
+        start: Callable[[], EvaluationProcess] = new_process,
+        data: str = "",
+        split: str = "all",
+    ) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._data, self._split = model, data, split
         self._start = start
         self._process: EvaluationProcess | None = None
 
@@ -77,6 +97,7 @@ class EvaluateScreen(ModalScreen[None]):
             with Horizontal():
                 yield Label("Data")
                 yield Input(
+                    visible(self._data),
                     placeholder="a file or folder of text or conversations",
                     suggester=PathSuggester(),
                     id="data",
@@ -84,14 +105,14 @@ class EvaluateScreen(ModalScreen[None]):
                 )
             with Horizontal():
                 yield Label("Part of it")
-                yield Select(_SPLITS, value="all", allow_blank=False, compact=True, id="split")
+                yield Select(_SPLITS, value=self._split, allow_blank=False, compact=True, id="split")
                 yield Button("Evaluate", variant="primary", compact=True)
             with VerticalScroll(id="outcome"):
                 yield Static(markup=False)
             yield DialogKeys(
                 "Enter starts",
-                ("evaluate.up", "and"),
-                ("evaluate.down", "turn pages"),
+                ("evaluate.up", "above"),
+                ("evaluate.down", "below"),
                 ("evaluate.leave", "stops or closes"),
             )
 
