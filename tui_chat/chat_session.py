@@ -25,6 +25,7 @@ from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationEvent
 from engine.wire import LoadedModel
 from tui_chat.asked_messages import APP_NAME, GREETING, asked_messages
+from tui_chat.attachments import without_attachments
 from tui_chat.chat_settings import ChatSettings, restored, with_seed
 from tui_chat.conversation_tree import ConversationTree
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
@@ -155,7 +156,7 @@ class ChatSession:
     ) -> StoredMessage:
         if self.conversation is None:
             settings = self.settings.to_json().decode()
-            title = one_line(text, 60) or "Conversation"
+            title = one_line(without_attachments(text), 60) or "Conversation"
             self.conversation = await asyncio.to_thread(
                 self._conversations.create, title, self.settings.model, settings
             )

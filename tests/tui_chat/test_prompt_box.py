@@ -165,6 +165,7 @@ async def test_a_file_goes_out_with_the_message_and_its_chip_goes_away(tmp_path:
         await until(pilot, lambda: settled(app.chat.pane, 2))
         assert engines["builtin"].asked[0][0].content == "File `notes.txt`:\n\n```txt\nBuy milk.\n```\n\nwhat"
         await until(pilot, lambda: "notes.txt 10 bytes" not in screen_text(app))
+        assert app.conversations.newest()[0].title == "what"
         await pilot.press("up")
         assert app.chat.pane.prompt.text == "what"
 
