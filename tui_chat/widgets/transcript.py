@@ -9,6 +9,7 @@ The one rule: what two branches have in common stays on the screen as it is.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -55,6 +56,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._earlier: list[StoredMessage] = []  # not mounted yet
         self._later: list[StoredMessage] = []  # not mounted, after a change of branches far above
         self._invitation: tuple[bool, bool, str, str] = (False, True, "", "")  # as `invite` has it
+        self._changing = asyncio.Lock()  # a conversation may be opened while a reply begins
 
     def compose(self) -> ComposeResult:
         yield self._messages
@@ -69,6 +71,10 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def show(self, messages: Sequence[StoredMessage], at: int | None = None) -> None:
         """Show a conversation from its end, or around a place in it."""
+        async with self._changing:
+            await self._show(messages, at)
+
+    async def _show(self, messages: Sequence[StoredMessage], at: int | None = None) -> None:
         end = len(messages) if at is None else min(max(at + _AT_ONCE // 2, _AT_ONCE), len(messages))
         begin = max(0, end - _AT_ONCE)
         self._earlier, self._later = list(messages[:begin]), list(messages[end:])
@@ -89,27 +95,29 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def add(self, messages: Sequence[StoredMessage]) -> MessageView:
         """Show a branch that has a new last message; the view of that one."""
-        await self.query(Welcome).remove()
-        await self._follow(messages)
-        if self._later:
-            await self.show(messages)
-        self.anchor()
-        return self.views[-1]
+        async with self._changing:
+            await self.query(Welcome).remove()
+            await self._follow(messages)
+            if self._later:
+                await self._show(messages)
+            self.anchor()
+            return self.views[-1]
 
     async def go_to(self, messages: Sequence[StoredMessage], message: int) -> None:
         """Show another branch, with a message of it in sight."""
-        await self._follow(messages)
-        if all(view.message.id != message for view in self.views):
-            await self.show(messages, next(n for n, said in enumerate(messages) if said.id == message))
-        self.release_anchor()
-        (view,) = (view for view in self.views if view.message.id == message)
+        async with self._changing:
+            await self._follow(messages)
+            if all(view.message.id != message for view in self.views):
+                await self._show(messages, next(n for n, said in enumerate(messages) if said.id == message))
+            self.release_anchor()
+            (view,) = (view for view in self.views if view.message.id == message)
         self.call_after_refresh(self.scroll_to_widget, view, animate=False)
 
     async def _follow(self, messages: Sequence[StoredMessage]) -> None:
         """Put what a branch has in place of what is shown beyond their common beginning."""
         views, begin, common = self.views, len(self._earlier), self._in_common(messages)
         if common < begin or not messages:
-            await self.show(messages)
+            await self._show(messages)
             return
         first = min(common - begin, len(views))  # of the views that show something else
         for view, message in zip(views[:first], messages[begin:], strict=False):
@@ -176,12 +184,13 @@ class Transcript(VerticalScroll, can_focus=False):
         if not self._earlier:
             self.scroll_home()
             return
-        more, self._earlier = self._earlier[-_AT_ONCE:], self._earlier[:-_AT_ONCE]
-        first = self.views[0]
-        await self.query(".earlier").remove()
-        await self._messages.mount_all([*self._earlier_note(), *map(self._view, more)], before=first)
-        self.release_anchor()
-        self.scroll_to_widget(first, top=True, animate=False)
+        async with self._changing:
+            more, self._earlier = self._earlier[-_AT_ONCE:], self._earlier[:-_AT_ONCE]
+            first = self.views[0]
+            await self.query(".earlier").remove()
+            await self._messages.mount_all([*self._earlier_note(), *map(self._view, more)], before=first)
+            self.release_anchor()
+            self.scroll_to_widget(first, top=True, animate=False)
 
     async def action_latest(self) -> None:
         """Show the end, also where it was not mounted."""
