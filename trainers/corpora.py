@@ -190,12 +190,15 @@ def check_sizes(files: TokenFiles, validation_wanted: bool, source: str) -> None
     Raises:
         UserError: when there is too little of it; says what to change.
     """
+    unused = (
+        f" {files.rejected:,} lines of it cannot be used; `tui-chat data` says why." if files.rejected else ""
+    )
     if files.train_tokens == 0:
-        raise UserError(f"{source}: there is nothing to learn from in this data set.")
+        raise UserError(f"{source}: there is nothing to learn from in this data set.{unused}")
     if files.method == "pretraining" and files.train_tokens <= files.context_length:
         raise UserError(
             f"{source}: the training text has {files.train_tokens:,} tokens, but context_length is "
-            f"{files.context_length:,}. Use more text or a smaller context_length."
+            f"{files.context_length:,}. Use more text or a smaller context_length.{unused}"
         )
     if validation_wanted and files.validation_tokens < 2:
         raise UserError(

@@ -143,7 +143,7 @@ def _write_data_set(
     if is_plain_text(path):
         files = data_files(path)
         for file in files:
-            _write_plain_text(file, share, writer, split)
+            _write_plain_text(file, share, writer, split, counter)
             if len(files) > 1:
                 writer.end_document(split)
         return
@@ -159,9 +159,11 @@ def _write_data_set(
         writer.end_document(side)
 
 
-def _write_plain_text(file: Path, share: float, writer: _TokenWriter, split: Split) -> None:
+def _write_plain_text(
+    file: Path, share: float, writer: _TokenWriter, split: Split, counter: _Counter
+) -> None:
     total = _characters(file, writer.progress) if share else 0
-    blocks = text_of_file(file)
+    blocks = text_of_file(file, lambda line, reason: counter(file, line, reason))
     if not share:
         for piece in pieces(blocks):
             writer.write(split, piece)

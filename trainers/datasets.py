@@ -112,9 +112,9 @@ def read_text_chunks(path: Path, reject: Callable[[Path, int, str], None] | None
             yield from (row.as_text() for row in _file_rows(file, _for_file(reject, file)))
 
 
-def text_of_file(file: Path) -> Iterator[str]:
+def text_of_file(file: Path, reject: Reject = ignore) -> Iterator[str]:
     """One plain text file in blocks."""
-    return text_blocks(file, ignore)
+    return text_blocks(file, reject)
 
 
 def is_held_out(text: str, share: float) -> bool:

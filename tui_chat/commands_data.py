@@ -183,6 +183,8 @@ def _in_words(path: Path, report: DataReport, lens: LensReport | None) -> str:
         f"{one_line(str(path), 400)}: {report.format}, {counted(report.rows, unit)}, "
         f"{counted(report.characters, 'character')}"
     )
+    if report.duplicates:
+        head += f", {counted(report.duplicates, 'exact repetition')}"
     lines = [head]
     if lens is not None:
         lines += [f"  {words}: {value:,}" for name, words in _COUNTS if (value := getattr(lens, name))]

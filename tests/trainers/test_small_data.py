@@ -97,6 +97,13 @@ def test_a_text_that_is_too_small_is_refused_before_there_is_a_run(
     assert not (tmp_path / "runs" / "short").exists()
 
 
+def test_where_most_of_a_text_cannot_be_read_that_is_told_as_well(tmp_path: Path):
+    data = tmp_path / "latin.txt"
+    data.write_bytes(b"few\n" + "déjà vu\n".encode("latin-1") * 40)
+    with pytest.raises(UserError, match="40 lines of it cannot be used; `tui-chat data` says why"):
+        try_out(config(data))
+
+
 def test_the_trial_counts_exactly_what_the_run_will_read(tmp_path: Path):
     data = tmp_path / "text.txt"
     data.write_text("To be, or not to be. " * 100)

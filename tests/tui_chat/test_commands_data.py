@@ -76,7 +76,7 @@ def test_settings_of_the_run_show_in_what_it_would_see(
     path.write_text('{"prompt": "Hi", "completion": "Yes"}\n' * 4)
     look = (str(path), "--tokenizer", "char", "--context-length", "15", "--set")
     _, out, _ = data(capsys, *look, "prompt_loss=0.1", "packing=false", "validation_share=0.0")
-    assert "[learnt] · /prompt, learnt too/ · only read" in out
+    assert "[learnt] · /prompt, learnt too/ · only read" in out and ", 3 exact repetitions" in out
     assert "<|user|>/Hi<|assistant|>/[Yes<|endoftext|>] (8 × padding)" in out
     assert "prompt, learnt too: 12" in out and "padding: 32" in out
     assert "counts 0.1 in the training loss" in out
