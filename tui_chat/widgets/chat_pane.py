@@ -25,6 +25,7 @@ from tui_chat.engines import Engines
 from tui_chat.reply_tokens import Fork
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.newest_hint import tell_of_newer
 from tui_chat.widgets.pane_branches import Branches
 from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
 from tui_chat.widgets.pane_title import PaneTitle, progress_bar
@@ -93,6 +94,7 @@ class ChatPane(Vertical):
         yield self.box
 
     async def on_mount(self) -> None:
+        tell_of_newer(self.transcript, self.prompt)
         await self.transcript.show(self.session.messages)
         self.refresh_title()
 
