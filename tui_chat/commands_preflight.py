@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.paths import runs_path
+from tui_chat.quantities import counted
 
 if TYPE_CHECKING:  # reading the help should not load what looks at data
     from trainers.config import TrainingConfig
@@ -74,6 +75,8 @@ def refuse_what_cannot_fit(config: TrainingConfig, is_forced: bool) -> None:
         print(_NOT_HERE_YET, file=sys.stderr)
         return
     print(_short(look), file=sys.stderr)
+    if lost := _lost_lines(config):
+        print(f"{counted(lost, 'line')} of it cannot be used: `tui-chat data` says why.", file=sys.stderr)
     if look.fits:
         return
     refusal = preflight_words.refusal(look)
@@ -90,3 +93,11 @@ def _short(look: Preflight) -> str:
         f"{look.num_parameters:,} parameters; {preflight_words.reading(look)}; "
         f"memory {preflight_words.memory(look)}; {preflight_words.time_words(look)}."
     )
+
+
+def _lost_lines(config: TrainingConfig) -> int:
+    """Lines at the beginning of the data, a million characters or a thousand rows, that cannot be used."""
+    from trainers.datasets import inspect
+    from trainers.own_datasets import dataset_path
+
+    return inspect(dataset_path(config.dataset), 1 if config.method == "pretraining" else 1000).rejected_count

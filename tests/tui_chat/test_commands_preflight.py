@@ -100,6 +100,16 @@ def test_a_start_says_in_a_line_what_the_run_will_need(
     code, out, errors = train(capsys, text, "--json")
     assert code == 0 and json.loads(out)["name"] == "fake" and len(started) == 1
     assert "parameters; 256,000 tokens: 129 epochs of 1,980; memory about" in errors
+    assert "cannot be used" not in errors
+
+
+def test_a_start_says_how_much_of_the_data_is_lost(
+    capsys: pytest.CaptureFixture[str], text: str, started: list[TrainingConfig]
+) -> None:
+    with Path(text).open("ab") as file:
+        file.write("déjà vu\n".encode("latin-1") * 2)
+    code, _, errors = train(capsys, text)
+    assert code == 0 and "2 lines of it cannot be used: `tui-chat data` says why." in errors
 
 
 def test_a_run_that_cannot_fit_is_refused_unless_forced(
