@@ -79,8 +79,8 @@ def loss(value: float | None) -> str:
 
 
 def perplexity(loss: float | None) -> str:
-    """Of a loss in nats: 6.7, 1,204.5; from a million on 2.3e+08."""
+    """Of a loss in nats: 6.69, 1,204.5; from a million on 2.3e+08."""
     if loss is None or not loss < 700:  # also NaN; of more, e to the power of it is infinite
         return NOTHING
     value = math.exp(loss)
-    return f"{value:.2g}" if value >= 1e6 else f"{value:,.1f}"
+    return f"{value:.2g}" if value >= 1e6 else f"{value:,.1f}" if value >= 100 else f"{value:.2f}"
