@@ -63,7 +63,7 @@ class LinearCommands:
         opens = SlashCommand(
             "open", "NUMBER", "Go on with that conversation; last = the newest", _without_place(self._open)
         )
-        leaves = described("quit", _without_place(self._help), aliases=("exit",))
+        leaves = described("quit", _without_place(self._help), aliases=("exit", "bye", "q"))
         self._commands: SlashCommands[LinearChat] = SlashCommands([*known, opens, leaves])
 
     def is_leaving(self, text: str) -> bool:

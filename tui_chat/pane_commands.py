@@ -227,7 +227,7 @@ def _joke(pane: ChatPane, argument: str) -> None:
 
 async def _help(pane: ChatPane, argument: str) -> None:
     choices = [Choice(one.usage, one.what) for one in pane_commands()]
-    title = "Commands. A second slash, as in //text, sends one"
+    title = "Commands. //text sends /text as a message"
     chosen = await pane.app.push_screen_wait(ChooseOne(title, choices))
     if chosen is not None:
         pane.prompt.put(chosen.partition(" ")[0])
@@ -265,12 +265,12 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     *PROMPT_COMMANDS,
     described("rename", _rename),
     described("pin", _change("pin")),
-    described("export", _export, paths),
+    described("export", _export, paths, aliases=("save",)),
     described("delete", _change("delete")),
     described("undo", _change("undo")),
-    described("find", _find),
+    described("find", _find, aliases=("search",)),
     _action("pane"),
     described("theme", _theme, _themes),
     _action("training"),
-    _action("quit", "exit"),
+    _action("quit", "exit", "bye", "q"),
 )

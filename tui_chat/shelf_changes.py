@@ -41,15 +41,15 @@ class ShelfChanges:
         self._let_go = let_go
         self._listed = listed
 
-    async def make(self, what: str, conversation: int | None) -> None:
-        """Do one of these things.
+    async def make(self, what: str, conversation: int | None) -> int | None:
+        """Do one of these things; the conversation that it brought back, if any.
 
         Raises:
             UserError: when it cannot be saved.
         """
         if what == "undo":
-            await self._undo_delete()
-        elif what == "import":
+            return await self._undo_delete()
+        if what == "import":
             await self._import()
         elif what == "export_all":
             await self._export_listed()
@@ -57,6 +57,7 @@ class ShelfChanges:
             talk = await asyncio.to_thread(self._shelf.get, conversation)
             if talk is not None:
                 await self._on_one[what](self, talk)
+        return None
 
     async def _pin(self, talk: Shelved) -> None:
         await asyncio.to_thread(self._shelf.pin, talk.id, not talk.pinned)
@@ -85,15 +86,16 @@ class ShelfChanges:
         title = one_line(talk.title, 40)
         self._host.notify(f"Deleted “{title}”. To undo: {undo} in the list, or the palette.", markup=False)
 
-    async def _undo_delete(self) -> None:
+    async def _undo_delete(self) -> int | None:
         """Bring back the conversation deleted last, and with the next call the one before it."""
         last = await asyncio.to_thread(self._shelf.last_deleted)
         if last is None:
             self._host.notify("Nothing was deleted in the last week.", markup=False)
-            return
+            return None
         await asyncio.to_thread(self._conversations.restore, last)
         talk = await asyncio.to_thread(self._shelf.get, last)
         self._host.notify(f"“{one_line(talk.title if talk else '', 40)}” is back.", markup=False)
+        return last
 
     async def _export(self, talk: Shelved) -> None:
         await self._export_these([talk.id], talk.title)

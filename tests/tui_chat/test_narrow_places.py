@@ -30,3 +30,14 @@ async def test_the_list_shows_words_without_the_marks_of_markdown() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "Rain on" in screen_text(app))
         assert "*" not in screen_text(app)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+async def test_a_notice_leaves_what_is_being_written_in_sight(size: tuple[int, int]) -> None:
+    app = fake_app()
+    async with app.run_test(size=size, notifications=True) as pilot:
+        app.chat.pane.prompt.put("What I am about to say, in a line as long as that: " + "x" * 20)
+        app.chat.notify("There is no such command, and this is said at some length. " * 2)
+        await until(pilot, lambda: "There is no such command" in screen_text(app))
+        assert "What I am about to say, in a line as long as that: " + "x" * 20 in screen_text(app)
+        await pilot.pause()

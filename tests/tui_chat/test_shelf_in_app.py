@@ -118,6 +118,19 @@ async def test_several_deletes_are_undone_one_after_the_other_also_by_the_next_a
         await until(pilot, lambda: "Nothing was deleted" in notices(app))
 
 
+async def test_the_cursor_goes_to_the_conversation_that_came_back_and_the_next_key_is_about_it() -> None:
+    app = fake_app(conversations=library())
+    async with app.run_test(size=(120, 40)) as pilot:
+        titles = await in_the_list(app, pilot)
+        await pilot.press("down", "d")
+        await until(pilot, lambda: shown(app) == ["Vim", "Tea"])
+        await pilot.press("up", "u")
+        await until(pilot, lambda: shown(app) == ["Vim", "Cats", "Tea"])
+        await pilot.press("p")
+        await until(pilot, lambda: shown(app) == ["Cats", "Vim", "Tea"])
+        assert titles.has_focus
+
+
 async def open_one(app: TuiChatApp, pilot: Pilot[None], title: str) -> None:
     titles = app.chat.query_one(Titles)
     talk = next(talk for talk in titles.talks if talk.title == title)

@@ -92,6 +92,16 @@ def test_names_are_completed_by_their_beginning_then_by_their_letters() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "here"),
+    [("clear", "new"), ("save", "export"), ("search", "find"), ("bye", "quit"), ("q", "quit")],
+)
+def test_names_that_other_chats_have_do_what_one_expects(elsewhere: str, here: str) -> None:
+    command = SlashCommands(pane_commands()).named(elsewhere)
+    assert command is not None
+    assert command.name == here
+
+
 def test_every_command_of_a_pane_is_explained_in_a_line_of_80_columns() -> None:
     for command in pane_commands():
         assert command.what

@@ -168,7 +168,7 @@ class ConversationList(Vertical):
     async def change(self, what: str, conversation: int | None) -> None:
         """Do something to a conversation: see `ShelfChanges`."""
         try:
-            await self._changes.make(what, conversation)
+            self._titles.awaited = await self._changes.make(what, conversation)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
         self.reload()

@@ -74,6 +74,7 @@ class Titles(OptionList):
         self._shown: list[Shelved] = []
         self._looks: tuple[object, ...] = ()  # all that decides how the rows look
         self._has_more = False
+        self.awaited: int | None = None  # the conversation that the cursor goes to when the list is put anew
 
     @property
     def talks(self) -> Sequence[Shelved]:
@@ -100,7 +101,10 @@ class Titles(OptionList):
         with self.prevent(OptionList.OptionHighlighted):
             self.clear_options()
             self.add_options(self._rows(talks))
-            if self.has_focus and before is not None:
+            awaited, self.awaited = self.place_of(self.awaited or 0), None
+            if awaited is not None:
+                self.highlighted = awaited
+            elif self.has_focus and before is not None:
                 self.highlighted = self._near(self.place_of(int(before.id or 0)) or place or 0)
             elif is_found:
                 self.highlighted = self._near(0)
