@@ -24,11 +24,10 @@ TALK = ("Hello! I'm Mia.", "What is the capital of Italy?", "tell me a joke", "w
 
 
 async def main(run_name: str) -> None:
-    """Chat, then the monitor, then the form."""
-    await photograph("chat", (100, 34), chat)
-    await photograph("panes", (150, 40), panes)
-    await photograph("microscope", (120, 40), microscope)
-    await photograph("personas", (120, 34), personas)
+    """The chat in a small and in a large terminal, then the monitor and the form."""
+    for columns, rows in ((80, 24), (160, 50)):
+        for scene in (chat, panes, microscope, personas):
+            await photograph(f"{scene.__name__}-{columns}x{rows}", (columns, rows), scene)
     await photograph("settings", (120, 40), settings)
     await photograph("training", (150, 44), training, run_name)
     await photograph("new-run", (120, 36), new_run)
@@ -46,24 +45,37 @@ async def photograph(name: str, size: tuple[int, int], scene: object, run_name: 
 async def say(app: TuiChatApp, pilot: Pilot[None], text: str) -> None:
     """Send a message and wait for the reply."""
     app.chat.pane.ask(text)
+    await replied(app, pilot)
+
+
+async def replied(app: TuiChatApp, pilot: Pilot[None]) -> None:
+    """Wait until nobody speaks."""
     await pilot.pause(0.2)
     while app.chat.pane.is_replying:
         await pilot.pause(0.1)
 
 
 async def chat(app: TuiChatApp, pilot: Pilot[None]) -> None:
-    """A short talk."""
-    for text in TALK:
+    """A short talk, one reply of which was said twice."""
+    for text in TALK[:-1]:
         await say(app, pilot, text)
+    app.chat.pane.action_regenerate()
+    await replied(app, pilot)
+    await say(app, pilot, TALK[-1])
 
 
 async def panes(app: TuiChatApp, pilot: Pilot[None]) -> None:
-    """Two panes side by side."""
-    await say(app, pilot, "Who are you?")
-    await say(app, pilot, "Write a poem about the sea.")
+    """Two panes that are asked the same, one of which takes the likeliest token always; a vote for the other."""
     await app.chat.action_new_pane()
-    await pilot.pause(0.3)
-    await say(app, pilot, "Tell me a story about a fox.")
+    pane = app.chat.pane
+    greedy = pane.settings.generation.with_changes("picture", temperature=0.0)
+    await pane.change_settings(pane.settings.with_changes("picture", generation=greedy))
+    app.chat.action_link_panes()
+    for text in ("Write a poem about the sea.", "Tell me a story about a fox."):
+        for other in app.chat.panes:
+            other.ask(text, None, 1)
+        while any(other.is_replying for other in app.chat.panes):
+            await pilot.pause(0.1)
 
 
 async def microscope(app: TuiChatApp, pilot: Pilot[None]) -> None:
