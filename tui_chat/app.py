@@ -162,6 +162,11 @@ class TuiChatApp(App[None]):
         if not self.screen.is_modal:
             await self.switch_mode("training" if self.current_mode == "chat" else "chat")
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Words for the two keys whose signs few fonts draw well, and ASCII not at all."""
+        shown = super().get_key_display(binding)
+        return {"⏎": "enter", "⌫": "bksp"}.get(shown, shown)
+
     def action_help(self) -> None:
         from tui_chat.screens.help import HelpScreen  # here: after the first paint
 

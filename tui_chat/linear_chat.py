@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -254,9 +255,10 @@ class LinearChat:
             self.lines.tell(f"The model is {model.name}{weights}.")
 
     def _engine_changed(self, reference: str) -> None:
-        """Loading and waiting are told once each."""
+        """Loading and waiting are told once each, however the seconds count down."""
         loading: Loading | None = self.engines.progress_of(reference)
         said = f"{short_reference(reference)}: {loading.stage}" if loading and loading.stage else ""
-        if said and said != self._told_of and loading is not None and loading.share is None:
+        kind = re.sub(r"\d+", "", said)
+        if said and kind != self._told_of and loading is not None and loading.share is None:
             self.lines.tell(f"{said}.")
-        self._told_of = said or self._told_of
+        self._told_of = kind or self._told_of

@@ -109,3 +109,13 @@ async def test_a_model_that_continues_texts_is_given_one_instead_of_a_question()
         assert "A text for fake builtin to continue" in str(app.chat.pane.prompt.placeholder)
         await send(pilot, "once")
         await until(pilot, lambda: settled(app.chat.pane, 2))
+
+
+async def test_enter_is_named_by_a_word_that_every_terminal_shows() -> None:
+    app = fake_app(settings="TUI_CHAT_UI__CHARACTERS=ascii")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "f1 Help" in foot(app))
+        await pilot.press("ctrl+b")
+        await until(pilot, lambda: "enter Open" in foot(app))
+        await pilot.press("escape", "ctrl+g")
+        await until(pilot, lambda: "bksp Default" in foot(app))

@@ -15,7 +15,8 @@ import pytest
 
 from engine.errors import UserError
 from engine.paths import conversations_path
-from tests.tui_chat.fake_engine import FakeEngines
+from engine.wire import LoadedModel, Loading
+from tests.tui_chat.fake_engine import FakeEngine, FakeEngines
 from tests.tui_chat.test_cli import tui_chat
 from tests.tui_chat.test_terminal import read_until
 from tui_chat.chat_settings import ChatSettings
@@ -103,6 +104,31 @@ def test_after_an_error_the_conversation_goes_on() -> None:
     shown = chat("Hello", "/joke", engines=engines).shown
     assert shown[1:3] == ["Model: Well", "Error: It broke."]
     assert shown[3].startswith("Model: ")
+
+
+class Counting(FakeEngine):
+    """A server that is waited for, told second by second."""
+
+    async def load(self) -> LoadedModel:
+        assert self.on_progress is not None
+        for stage in (
+            "no connection, trying again in 3 s",
+            "no connection, trying again in 2 s",
+            "asking again",
+        ):
+            self.on_progress(Loading(stage=stage))
+        return await super().load()
+
+
+def test_a_wait_is_told_once_and_not_every_second() -> None:
+    engines = FakeEngines()
+    engines["builtin"] = Counting("builtin")
+    shown = chat("Hello", engines=engines).shown
+    assert [line for line in shown if "again" in line][:2] == [
+        "builtin: no connection, trying again in 3 s.",
+        "builtin: asking again.",
+    ]
+    assert not any("2 s" in line for line in shown)
 
 
 def test_settings_model_and_conversation_are_changed_by_commands() -> None:

@@ -23,7 +23,8 @@ from tui_chat.widgets.key_hints import KeyHints
 GETTING_STARTED = (
     (
         "Talk",
-        "Write in the box below the chat. The model loads while you write; nothing leaves this machine.",
+        "Write in the box below the chat. The model loads while you write; nothing leaves this machine unless you "
+        "choose the model of a server. A / at the beginning lists commands, such as /system, /attach or /joke.",
     ),
     (
         "Everything",
@@ -33,7 +34,7 @@ GETTING_STARTED = (
     (
         "Another model",
         "Choose 'model' in the palette: the built-in one, a folder with a GPT-2-like model, one you trained "
-        "(run:NAME), or one from the Hugging Face Hub (hf:OWNER/NAME).",
+        "(run:NAME), one from the Hugging Face Hub (hf:OWNER/NAME), or one of a server (api:PROVIDER/MODEL).",
     ),
     (
         "Train your own",
