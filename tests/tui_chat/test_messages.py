@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from textual import events
 from textual.widgets import Static
@@ -11,6 +13,7 @@ from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_row import PaneRow
 
 HOSTILE = (
     "x [/] y",
@@ -128,3 +131,71 @@ async def test_the_beginning_of_a_text_that_was_not_read_is_reported() -> None:
         await until(pilot, lambda: settled(app.chat.pane, 2))
         await pilot.pause(0.2)
         assert "the first 1,200 tokens of the text did not fit" in screen_text(app)
+
+
+def talk_of(count: int, last: str = "complete") -> list[StoredMessage]:
+    return [
+        StoredMessage(
+            number,
+            1,
+            "user" if number % 2 else "assistant",
+            f"message {number}",
+            "complete" if number < count else last,
+            parent=number - 1 or None,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+async def test_a_reply_goes_on_when_its_reader_was_far_above_meanwhile() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        transcript = app.chat.pane.transcript
+        messages = talk_of(120)
+        await transcript.show(messages)
+        reply = replace(messages[-1], id=121, content="", status="streaming", parent=119)
+        await transcript.add([*messages[:-1], reply])
+        transcript.feed("one ")
+        await transcript.go_to([*messages[:-1], reply], 3)
+        transcript.feed("two ")
+        await transcript.action_latest()
+        transcript.feed("three")
+        await until(pilot, lambda: "one two three" in screen_text(app))
+
+
+async def test_a_reply_that_ends_while_its_reader_is_far_above_is_whole_below() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        transcript = app.chat.pane.transcript
+        messages = talk_of(120, last="streaming")
+        await transcript.show(messages)
+        await transcript.go_to(messages, 3)
+        transcript.finish(replace(messages[-1], content="all of it", status="complete"))
+        await transcript.action_latest()
+        await until(pilot, lambda: "all of it" in screen_text(app))
+        assert not transcript.views[-1].is_growing
+
+
+async def test_what_is_asked_of_a_message_that_was_left_meanwhile_does_nothing() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane = app.chat.pane
+        await pane.transcript.show(talk_of(4))
+        left = pane.transcript.views[1]
+        await left.remove()
+        pane.post_message(MessageView.MoveRequested(left, 1))
+        app.chat.query_one(PaneRow).post_message(MessageView.JudgeRequested(left, "up"))
+        await pilot.pause()
+        assert len(pane.transcript.views) == 3
+
+
+async def test_what_is_said_of_one_message_reads_no_other_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tui_chat import markdown_text
+
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        transcript = app.chat.pane.transcript
+        await transcript.show(talk_of(30))
+        await pilot.pause()
+        monkeypatch.delattr(markdown_text, "segments_of")
+        transcript.show_judgements()

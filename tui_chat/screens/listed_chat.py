@@ -106,10 +106,11 @@ class ListedChat(Screen[None]):
                 self._row.focus_pane(place)
                 return pane
         self._list.recent.note(self._current)
+        pane = self.pane  # also when the focus goes on to another meanwhile
         found = await asyncio.to_thread(self._conversations.get, conversation)
         if found is not None:
-            await self.pane.open(found)
-        return self.pane
+            await pane.open(found)
+        return pane
 
     def action_last_chat(self) -> None:
         """One key goes back and forth between two conversations."""

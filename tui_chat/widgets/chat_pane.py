@@ -332,6 +332,8 @@ class ChatPane(Vertical):
     def move_between_messages(self, event: MessageView.MoveRequested) -> None:
         event.stop()
         views = self.transcript.views
+        if event.view not in views:  # another conversation was opened meanwhile
+            return
         place = views.index(event.view) + event.by
         if place >= len(views):
             self.prompt.focus()

@@ -120,6 +120,7 @@ class MessageView(Vertical, can_focus=True):
         self._heading = Static(markup=False, classes="heading")
         self._bodies: list[Prose] = []
         self._shown: list[Segment] = []
+        self._read_text = ""  # that the segments of a finished message were made of
         self._pending = ""
         self._said: list[str] = []  # while growing
         self._growing = None if message.status != "streaming" else _growing_markdown()
@@ -141,9 +142,10 @@ class MessageView(Vertical, can_focus=True):
         return self.message.content if self._shows_original or correction is None else correction
 
     def show_judgement(self) -> None:
-        """Something else may be said of it now."""
+        """Something else may be said of it now; the words are read anew only when they are others."""
         if self._growing is None:
-            self._show(self._segments())
+            if self.text_so_far != self._read_text:
+                self._show(self._segments())
             self.tell()
 
     def become(self, message: StoredMessage, place: Place) -> None:
@@ -227,7 +229,8 @@ class MessageView(Vertical, can_focus=True):
     def _segments(self) -> list[Segment]:
         from tui_chat import markdown_text  # here: a Markdown parser is not needed for the first paint
 
-        content = self.text_so_far.replace("\r\n", "\n").strip("\n")
+        self._read_text = self.text_so_far
+        content = self._read_text.replace("\r\n", "\n").strip("\n")
         if not content:
             return []
         if self.message.role == "user":  # people's words are shown as they were typed

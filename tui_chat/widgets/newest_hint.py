@@ -19,6 +19,8 @@ def tell_of_newer(texts: VerticalScroll, prompt: PromptInput) -> None:
 
     def tell() -> None:
         is_above = texts.max_scroll_y - texts.scroll_y >= _NEAR
+        if is_above == bool(prompt.border_subtitle):
+            return  # nearly always: this runs at every line that arrives or is scrolled
         key = key_in_words(prompt, "prompt.scroll_end")
         prompt.border_subtitle = plain(f"↓ newer below · {key}") if is_above else ""
 

@@ -24,7 +24,6 @@ from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine, Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.reply_tokens import Fork
-from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -185,12 +184,12 @@ class Replies:
             (teller, teller.reference) if teller else (self._engine, self._session.settings.model)
         )
         try:
-            view = await whole(self._begin_reply(seed, fork, after, teller))
-            progress = partial(self._tell_progress, view, engine, reference)
+            await whole(self._begin_reply(seed, fork, after, teller))
+            progress = partial(self._tell_progress, engine, reference)
             ticking = self._pane.set_interval(STATUS_SECONDS, progress)
             progress()
             try:
-                await self._session.reply(engine, view.feed)
+                await self._session.reply(engine, self._transcript.feed)
             finally:
                 ticking.stop()
         finally:
@@ -201,20 +200,22 @@ class Replies:
 
     async def _begin_reply(
         self, seed: int | None, fork: Fork | None, after: int | None, teller: Teller | None
-    ) -> MessageView:
+    ) -> None:
         name, model = (teller.name, "") if teller else (self.model_name, None)
         await self._session.begin_reply(name, seed, fork, after, model)
-        return await self._transcript.add(self._session.messages)
+        await self._transcript.add(self._session.messages)
 
-    def _tell_progress(self, view: MessageView, engine: AppEngine, reference: str) -> None:
+    def _tell_progress(self, engine: AppEngine, reference: str) -> None:
         """While nothing is said yet, what is waited for; then how fast it goes."""
         if self._session.chunks:
-            view.tell(f"{self._session.chunks:,} tokens  ·  {self._session.tokens_per_second:,.0f}/s")
+            self._transcript.tell(
+                f"{self._session.chunks:,} tokens  ·  {self._session.tokens_per_second:,.0f}/s"
+            )
             return
         self._on_state()
         waits = {"loading": "waiting for the model to load", "stopped": "starting"}
         said = self._engines.waits_for(reference)
-        view.tell(said or waits.get(engine.state, "thinking…"))
+        self._transcript.tell(said or waits.get(engine.state, "thinking…"))
 
     async def _say_again(self, after: int, seed: int | None) -> None:
         await self._engine.load()  # a model that is not there leaves the reply on show

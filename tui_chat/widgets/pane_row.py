@@ -228,8 +228,9 @@ class PaneRow(Horizontal):
     @on(MessageView.JudgeRequested)
     def judge_message(self, event: MessageView.JudgeRequested) -> None:
         event.stop()
-        pane = next(pane for pane in self._panes if pane in event.view.ancestors)
-        self._judge(pane, event.view.message, event.word)
+        for pane in self._panes:
+            if pane in event.view.ancestors:  # of none, when it was left meanwhile
+                self._judge(pane, event.view.message, event.word)
 
     def action_judge(self, word: Word) -> None:
         """Say something of the last reply of the focused pane."""

@@ -56,6 +56,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self._earlier: list[StoredMessage] = []  # not mounted yet
         self._later: list[StoredMessage] = []  # not mounted, after a change of branches far above
         self._invitation: tuple[bool, bool, str, str] = (False, True, "", "")  # as `invite` has it
+        self._growing: MessageView | None = None  # of the last message that began to grow
         self._changing = asyncio.Lock()  # a conversation may be opened while a reply begins
 
     def compose(self) -> ComposeResult:
@@ -85,6 +86,7 @@ class Transcript(VerticalScroll, can_focus=False):
                 await self._messages.mount_all([*self._earlier_note(), *views, *self._later_note()])
             else:
                 await self._messages.mount(Welcome(*self._invitation))
+        self._go_on_growing()
         self.anchor()
 
     def invite(self, continues_text: bool, enter_sends: bool, persona: str = "", greeting: str = "") -> None:
@@ -101,7 +103,8 @@ class Transcript(VerticalScroll, can_focus=False):
             if self._later:
                 await self._show(messages)
             self.anchor()
-            return self.views[-1]
+            self._growing = self.views[-1]
+            return self._growing
 
     async def go_to(self, messages: Sequence[StoredMessage], message: int) -> None:
         """Show another branch, with a message of it in sight."""
@@ -143,8 +146,29 @@ class Transcript(VerticalScroll, can_focus=False):
             (place for place, (one, other) in pairs if one.id != other.id), min(len(shown), len(messages))
         )
 
+    # ---- growing
+
+    def feed(self, text: str) -> None:
+        """More of the message that was added last, also while it is out of sight."""
+        if self._growing is not None:
+            self._growing.feed(text)
+
+    def tell(self, status: str) -> None:
+        """What is going on with the message that was added last."""
+        if self._growing is not None:
+            self._growing.tell(status)
+
+    def _go_on_growing(self) -> None:
+        """A message that still grows was shown anew: in another view."""
+        before = self._growing
+        for view in self.views:
+            if before and view is not before and view.is_growing and view.message.id == before.message.id:
+                view.feed(before.text_so_far)
+                self._growing = view
+
     def finish(self, message: StoredMessage) -> None:
         """A message that was growing is as it stays."""
+        self._later = [message if one.id == message.id else one for one in self._later]
         for view in self.views:
             if view.message.id == message.id and view.is_growing:
                 view.finish(message)
