@@ -230,7 +230,7 @@ async def _help(pane: ChatPane, argument: str) -> None:
     title = "Commands. //text sends /text as a message"
     chosen = await pane.app.push_screen_wait(ChooseOne(title, choices))
     if chosen is not None:
-        pane.prompt.put(chosen.partition(" ")[0])
+        pane.box.begin(chosen.partition(" ")[0])
 
 
 def _theme(pane: ChatPane, argument: str) -> None:

@@ -261,6 +261,29 @@ async def test_what_a_key_does_a_command_does_too(key: str) -> None:
         )
 
 
+async def test_a_draft_makes_room_for_a_command_that_a_key_begins_and_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("tea")
+    app = fake_app()
+    async with app.run_test() as pilot:
+        prompt = app.chat.pane.prompt
+        await pilot.press(*"draft", "alt+f")
+        await until(pilot, lambda: prompt.text == "/attach ")
+        await type_in(pilot, str(tmp_path / "notes.txt"))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chat.pane.box.attached.files and prompt.text == "draft")
+        await pilot.press("alt+f")
+        await until(pilot, lambda: prompt.text == "/attach ")
+        await pilot.press("ctrl+u")
+        await until(pilot, lambda: prompt.text == "draft")
+
+
+async def test_a_tab_that_found_nothing_completes_nothing_later() -> None:
+    app = fake_app()
+    async with app.run_test() as pilot:
+        await pilot.press(*"/theme zz", "tab", *["backspace"] * 2, *"zz")
+        assert app.chat.pane.query_one(CompletionList)._awaited == ""
+
+
 async def test_a_command_of_a_linked_pane_is_for_that_pane_alone() -> None:
     app = fake_app()
     async with app.run_test(size=(160, 40)) as pilot:

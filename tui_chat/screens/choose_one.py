@@ -65,7 +65,7 @@ class ChooseOne(ModalScreen[str | None]):
             yield Static(plain(self._title), classes="dialog-title")
             yield self._typed
             yield self._rows
-            yield DialogKeys("↑↓ choose", "Enter takes it", ("choose.cancel", "back to what you typed"))
+            yield DialogKeys("↑↓ choose", "Enter takes it", ("choose.cancel", "back"))
 
     def on_mount(self) -> None:
         self._show()

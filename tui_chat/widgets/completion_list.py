@@ -60,9 +60,12 @@ class CompletionList(OptionList, can_focus=False):
     def suggest(self, text: str) -> None:
         """The text is now this; a list that was put away stays away until the command is gone."""
         self._text = text
+        if text != self._awaited:
+            self._awaited = ""
         if not text.startswith("/") or "\n" in text:
             self._is_dismissed = False
-            self.show(())
+            if self._rows:
+                self.show(())
         elif not self._is_dismissed:
             self._suggest(text)
 

@@ -22,6 +22,7 @@ from textual.widgets import Input, OptionList, Static
 from engine.errors import UserError
 from tui_chat.conversation_shelf import PAGE, Shelf, Shelved, clean_tag
 from tui_chat.conversations import Conversations
+from tui_chat.key_bindings import key_in_words
 from tui_chat.recent_conversations import RecentConversations
 from tui_chat.shelf_changes import ShelfChanges
 from tui_chat.text import plain
@@ -136,9 +137,9 @@ class ConversationList(Vertical):
         if typed and typed[0].startswith("#"):
             tags = await asyncio.to_thread(self._shelf.tags)
             fitting = [f"#{tag} {count}" for tag, count in tags if tag.startswith(clean_tag(typed[0]))]
-            return (
-                "   ".join(fitting[:_TAGS_SHOWN]) or "No conversation has that tag. t in the list gives tags."
-            )
+            key = key_in_words(self._titles, "conversations.tag")
+            nothing = f"No conversation has that tag. {key} in the list gives tags."
+            return "   ".join(fitting[:_TAGS_SHOWN]) or nothing
         nothing = "Nothing found." if query else "Your conversations will be listed here."
         return "" if found else nothing
 

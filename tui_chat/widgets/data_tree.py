@@ -5,6 +5,7 @@ The one rule: names of files are foreign text; they are shown as text, whatever 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ class PathSuggester(Suggester):
     async def get_suggestion(self, value: str) -> str | None:
         """The rest of the name of a folder or a data file."""
         folder, slash, beginning = value.rpartition("/")
-        names = _names_in(folder + slash or ".", beginning) if value else []
+        names = await asyncio.to_thread(_names_in, folder + slash or ".", beginning) if value else []
         if not names and value:
             names = [one.name for one in OWN_DATASETS if one.name.startswith(value) and one.rows]
         return folder + slash + names[0] if names else None

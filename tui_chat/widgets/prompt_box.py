@@ -18,6 +18,7 @@ from textual.widgets import OptionList, TextArea
 from textual.widgets.text_area import Document, Selection
 
 from engine.errors import UserError
+from tui_chat.key_bindings import key_in_words
 from tui_chat.widgets.attached_files import AttachedFiles
 from tui_chat.widgets.completion_list import CompletionList
 from tui_chat.widgets.prompt_input import PromptInput
@@ -45,6 +46,7 @@ class PromptBox(Vertical):
         self.attached = AttachedFiles()
         self._blanks: tuple[str, ...] = ()  # of the template in the box, that are still to be filled in
         self._was_told_of_blanks = False
+        self._aside = ""  # a draft that makes room for a command, until that is given or taken out again
 
     def compose(self) -> ComposeResult:
         yield self._list
@@ -56,6 +58,10 @@ class PromptBox(Vertical):
     @on(TextArea.Changed)
     def follow_text(self, event: TextArea.Changed) -> None:
         event.stop()
+        if self._aside and not self.prompt.text:
+            aside, self._aside = self._aside, ""
+            self.prompt.put(aside)
+            return
         is_command = self.prompt.begins_a_command and not self.prompt.is_in_history
         self._list.suggest(self.prompt.text if is_command else "")
         self._was_told_of_blanks = False
@@ -183,9 +189,16 @@ class PromptBox(Vertical):
         from tui_chat.slash_commands import Given  # here: when the first of them is wanted
 
         if command.needs_argument:
-            self.prompt.put(f"/{command.name} ")
+            self.begin(f"/{command.name} ")
         else:
             self.give(Given(command, ""))
+
+    def begin(self, command: str) -> None:
+        """Put the beginning of a command into the box; a draft that is there comes back afterwards."""
+        text = self.prompt.text
+        if text.strip() and not self.prompt.begins_a_command:
+            self._aside = text
+        self.prompt.put(command)
 
     async def attach(self, path: str) -> None:
         """Let a text file go out with the next message.
@@ -204,8 +217,9 @@ class PromptBox(Vertical):
         from tui_chat.attachments import pasted
 
         self.attached.attach(pasted(event.text, [file.name for file in self.attached.files]))
+        key = key_in_words(self.prompt, "prompt.delete")
         words = f"A line of {max(map(len, event.text.splitlines())):,} characters is too long for the box."
-        self.notify(f"{words} It goes out as a file; Backspace in the empty box takes it away.", markup=False)
+        self.notify(f"{words} It goes out as a file; {key} in the empty box takes it away.", markup=False)
 
     def use_template(self, template: PromptTemplate) -> None:
         """Put a template before what is in the box, and go to its first blank."""
@@ -236,10 +250,11 @@ class PromptBox(Vertical):
         if not self._blanks or self._was_told_of_blanks or not any(blank in typed for blank in self._blanks):
             return False
         self._was_told_of_blanks = self.go_to_blank(from_start=True)
-        words = (
-            "Something is still to be filled in. Tab goes to the next blank; Enter again sends it as it is."
-        )
-        self.notify(words, markup=False)
+        prompt = self.prompt
+        following = key_in_words(prompt, "prompt.complete")
+        send = key_in_words(prompt, "prompt.send" if prompt.enter_sends else "prompt.newline")
+        words = f"{following} goes to the next blank; {send} again sends it as it is."
+        self.notify(f"Something is still to be filled in. {words}", markup=False)
         return True
 
     @work(group="editor", exclusive=True)
