@@ -8,7 +8,9 @@ The one rule: nothing leads anywhere before its address was shown, and only http
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,7 @@ from tui_chat.clipboard import send_to_clipboard
 from tui_chat.conversations import StoredMessage
 from tui_chat.text import visible
 
+_IN_THE_TERMINAL = ("www-browser", "links", "elinks", "lynx", "w3m")
 READING = [  # of the whole app, behind the keys of every widget
     Binding("alt+u,o", "open_link", "Open a link of this message", id="reading.open_link", show=False),
     Binding(
@@ -52,8 +55,23 @@ async def open_link(app: App[Any], address: str) -> None:
     asked = Question(
         "Open this page in the browser?", f"{visible(address)}\n\nIt leads to {_host(address)}.", yes="Open"
     )
-    if await app.push_screen_wait(asked):
+    if not await app.push_screen_wait(asked):
+        return
+    if await asyncio.to_thread(has_browser):
         app.open_url(address)
+    else:
+        await send_to_clipboard(app, address, "There is no browser here: the address was")
+
+
+def has_browser() -> bool:
+    """Whether pages open in a window; a browser of the terminal would draw over the app, and hold it up."""
+    import webbrowser  # here: for the first link that is opened
+
+    try:
+        name = getattr(webbrowser.get(), "name", "")
+    except webbrowser.Error:
+        return False
+    return Path(name).name not in _IN_THE_TERMINAL
 
 
 async def copy_conversation(app: App[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import webbrowser
 
 import pytest
 from textual.pilot import Pilot
@@ -13,7 +14,7 @@ from tui_chat.app import TuiChatApp
 from tui_chat.clipboard import through_tmux
 from tui_chat.conversations import StoredMessage
 from tui_chat.markdown_text import is_web_address, links_of, segments_of
-from tui_chat.reading import _host, text_of
+from tui_chat.reading import _host, has_browser, text_of
 from tui_chat.screens.question import Question
 
 DANGEROUS = (
@@ -55,6 +56,11 @@ def test_links_are_found_with_and_without_words_and_once_each() -> None:
 def test_who_a_link_leads_to_is_not_what_stands_before_an_at_sign() -> None:
     assert _host("https://good.example@evil.example/x") == "evil.example"
     assert _host("https://exаmple.com/") == "xn--exmple-4nf.com"  # its second a is Cyrillic
+
+
+@pytest.fixture(autouse=True)
+def a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_chat.reading.has_browser", lambda: True)
 
 
 async def replied(pilot: Pilot[None], app: TuiChatApp) -> None:
@@ -142,3 +148,35 @@ async def test_the_conversation_goes_to_the_clipboard_and_a_long_one_with_a_warn
 def test_inside_tmux_the_request_is_wrapped() -> None:
     wrapped = through_tmux("é".encode())
     assert wrapped == "\x1bPtmux;\x1b\x1b]52;c;" + base64.b64encode("é".encode()).decode() + "\a\x1b\\"
+
+
+@pytest.mark.parametrize("name", ["w3m", "/usr/bin/lynx", "www-browser", None])
+def test_a_browser_of_the_terminal_is_none(name: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> webbrowser.BaseBrowser:
+        if name is None:
+            raise webbrowser.Error
+        return webbrowser.GenericBrowser(name)
+
+    monkeypatch.setattr(webbrowser, "get", found)
+    assert not has_browser()
+
+
+def test_the_browser_of_the_environment_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("/opt/helpers/browser.sh"))
+    assert has_browser()
+
+
+async def test_without_a_browser_the_address_is_sent_to_the_clipboard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui_chat.reading.has_browser", lambda: False)
+    opened: list[str] = []
+    app = app_that_says("https://example.com/page", opened)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await replied(pilot, app)
+        await pilot.press("alt+u")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("y")
+        await until(pilot, lambda: app.clipboard == "https://example.com/page")
+        assert opened == []
+        assert any("no browser here" in notice.message for notice in app._notifications)
