@@ -20,6 +20,7 @@ _VIM = {
     "message.leave": "i,a,escape",
     "message.look": "t",
     "conversations.leave": "i,escape",
+    "conversations.import": "I",
     "lens.previous": "h,left",
     "lens.next": "l,right",
     "question.previous": "h,left,up",

@@ -11,10 +11,12 @@ from textual.dom import DOMNode
 from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import fake_app, until
 from tests.tui_chat.test_key_hints import app_with_keys
+from tests.tui_chat.test_shelf_in_app import library
 from tui_chat import key_checks
 from tui_chat.config import load_config, save_setting
 from tui_chat.key_sets import KEY_SETS, keys_in_force
 from tui_chat.screens.help import HelpScreen
+from tui_chat.widgets.conversation_titles import Titles
 from tui_chat.widgets.message_view import MessageView
 
 BOUND = [cls for cls in key_checks._bound_classes() if cls.__dict__.get("BINDINGS")]
@@ -146,3 +148,13 @@ async def test_another_set_chosen_in_the_settings_works_at_once_and_its_keys_are
         assert load_config(tmp_path / "config.toml", environment={}).config.ui.key_set == "vim"
         assert load_config(tmp_path / "config.toml", environment={}).config.keys == {}
         await until(pilot, lambda: app.remapped_keys.get("move.down") == "j")
+
+
+async def test_in_the_list_too_vims_i_leads_back_to_the_prompt() -> None:
+    app = fake_app(conversations=library("Tea"), settings="TUI_CHAT_UI__KEY_SET=vim")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.chat.query_one(Titles).option_count)
+        await pilot.press("ctrl+b")
+        await until(pilot, lambda: isinstance(app.focused, Titles))
+        await pilot.press("i")
+        await until(pilot, lambda: app.focused is app.chat.pane.prompt)
