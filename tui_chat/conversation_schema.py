@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from engine.errors import UserError
@@ -89,7 +89,7 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, str]:
     """
     try:
         return _open(path), ""
-    except sqlite3.OperationalError as error:
+    except (sqlite3.OperationalError, OSError) as error:
         raise UserError(f"{path}: the conversations cannot be opened ({error}).") from error
     except sqlite3.DatabaseError:
         try:
@@ -126,10 +126,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.commit()  # refused while another app reads on and on: then too, nothing may stay begun
     except BaseException:
         connection.rollback()
         raise
-    connection.commit()
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -184,10 +184,11 @@ def _migrate(connection: sqlite3.Connection, path: Path | None) -> None:
         )
     if version == len(MIGRATIONS):
         return
-    if version and path:
-        _copy(connection, path.with_name(f"{path.name}.version-{version}"))
     with transaction(connection):
-        for steps in MIGRATIONS[_version(connection) :]:  # asked again: another app may have been quicker
+        version = _version(connection)  # asked again: another app may have been quicker
+        if path and 0 < version < len(MIGRATIONS):
+            _copy(path, path.with_name(f"{path.name}.version-{version}"))
+        for steps in MIGRATIONS[version:]:
             for statement in steps:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -197,19 +198,32 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    with sqlite3.connect(target) as copy:
-        connection.backup(copy)
-    copy.close()
-    target.chmod(0o600)
+def _copy(path: Path, target: Path) -> None:
+    """For the user's eyes only, and whole: what was left of a copy that was broken off is not in the way."""
+    partial = target.with_name(f"{target.name}.partial")
+    for ending in ("", "-journal"):
+        partial.with_name(partial.name + ending).unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    # Read through a connection of its own: one that has begun to write can never be copied from.
+    with closing(_connect(str(path))) as source, closing(sqlite3.connect(partial)) as copy:
+        source.backup(copy)
+    partial.replace(target)
 
 
 def _move_aside(path: Path) -> Path:
-    """Rename the file, and what belongs to it, to a name with the time."""
+    """Rename the file, and what belongs to it, to a name with the time that nothing has yet."""
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.name}.bad-{stamp}")
+    names = [
+        path.with_name(f"{path.name}.bad-{stamp}{more}") for more in ("", *(f"-{n}" for n in range(2, 100)))
+    ]
+    aside = next((name for name in names if not name.exists()), names[-1])
     path.rename(aside)
-    for ending in ("-wal", "-shm", "-journal"):
+    for ending in (
+        "-wal",
+        "-shm",
+        "-journal",
+        ".unsaved",
+    ):  # the last: ends of replies, by the ids of this file
         companion = path.with_name(path.name + ending)
         if companion.exists():
             companion.rename(aside.with_name(aside.name + ending))

@@ -15,6 +15,7 @@ stores of their own on the same connection (`conversation_file`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -175,10 +176,11 @@ class Conversations:
 
     def messages(self, conversation: int) -> list[StoredMessage]:
         """All messages of a conversation, of every branch, oldest first."""
-        self._take_in_unsaved()
+        waiting = self._take_in_unsaved()
         columns = ", ".join(MESSAGE_FIELDS)
         query = f"SELECT {columns} FROM messages WHERE conversation = :id ORDER BY id"
-        return [StoredMessage(*row) for row in self.file.read(query, {"id": conversation})]
+        rows = [StoredMessage(*row) for row in self.file.read(query, {"id": conversation})]
+        return [waiting.get(message.id, message) for message in rows]
 
     def tree(self, conversation: int) -> ConversationTree:
         """All messages of a conversation, with the branch that was on show last."""
@@ -203,7 +205,7 @@ class Conversations:
     def add(self, message: StoredMessage) -> StoredMessage:
         """Save a new message (its `id` is ignored) after its parent, and return it with its id.
 
-        Its branch is the one on show from now on.
+        Its branch is the one on show from now on. A conversation that another app deleted is back with it.
         """
         message = replace(message, created=message.created or time.time())
         columns, marks = ", ".join(_SAVED_FIELDS), ", ".join("?" * len(_SAVED_FIELDS))
@@ -216,7 +218,7 @@ class Conversations:
                 f"INSERT INTO messages ({columns}) VALUES ({marks})", values_of(message, _SAVED_FIELDS)
             )
             execute(
-                "UPDATE conversations SET updated = ?, leaf = ? WHERE id = ?",
+                "UPDATE conversations SET updated = ?, leaf = ?, deleted = NULL WHERE id = ?",
                 (message.created, cursor.lastrowid, message.conversation),
             )
         return replace(message, id=cursor.lastrowid or 0)
@@ -238,12 +240,16 @@ class Conversations:
         except UserError:
             self._unsaved.keep(message.id, asdict(message))
 
-    def _take_in_unsaved(self) -> None:
-        """Save what was kept beside the file; what still cannot be saved stays there."""
-        for id, fields in self._unsaved.kept():
-            with self.file.writing() as execute:
-                _update(execute, StoredMessage(**fields))
-            self._unsaved.forget(id)
+    def _take_in_unsaved(self) -> dict[int, StoredMessage]:
+        """Save what was kept beside the file; what still cannot be saved stays there, and is given by its id."""
+        waiting = {id: StoredMessage(**fields) for id, fields in self._unsaved.kept()}
+        with contextlib.suppress(UserError):  # a full disk, or a file in use: reading goes on all the same
+            for id in list(waiting):
+                with self.file.writing(ENDING_SECONDS) as execute:
+                    _update(execute, waiting[id])
+                self._unsaved.forget(id)
+                del waiting[id]
+        return waiting
 
     def save_growing(self, message: int, content: str) -> None:
         """Save what has been said of a reply so far; does nothing once the reply has ended."""

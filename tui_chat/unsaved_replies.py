@@ -52,9 +52,10 @@ class UnsavedReplies:
         for file in sorted(self._folder.glob("*.json")):
             try:
                 fields = json.loads(file.read_bytes())
+                id = int(file.stem)
             except (OSError, ValueError):
                 continue
-            yield int(file.stem), fields
+            yield id, fields
 
     def forget(self, id: int) -> None:
         """It is saved now."""

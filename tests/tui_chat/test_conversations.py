@@ -329,3 +329,90 @@ def test_a_copy_up_to_a_message_leaves_the_original_as_it_is() -> None:
     assert conversations.tokens_of(copied[1].id) == ReplyTokens((1,), (0.5,))
     assert [m.content for m in conversations.messages(talk.id)] == words
     assert {found.title for found in conversations.search("two")} == {"x", "Fork of x"}
+
+
+def test_a_save_that_another_reader_refuses_is_told_and_the_next_one_works(tmp_path: Path) -> None:
+    conversations = open_file(tmp_path)
+    assert conversations.file.path is not None
+    conversations.file.connection.execute("PRAGMA journal_mode = DELETE")  # a write-ahead log bears readers
+    talk = conversations.create("x", "builtin")
+    reader = sqlite3.connect(conversations.file.path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM messages").fetchall()
+    with pytest.raises(UserError, match="locked"), conversations.file.writing(0.1) as execute:
+        execute("UPDATE conversations SET title = 'y'")
+    reader.execute("COMMIT")
+    reader.close()
+    conversations.rename(talk.id, "z")
+    assert [one.title for one in conversations.newest()] == ["z"]
+    conversations.close()
+
+
+def test_an_older_file_opens_though_an_earlier_copy_of_it_was_broken_off(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.db"
+    file_of_version(file, 4).close()
+    for half in ("version-4", "version-4.partial", "version-4.partial-journal"):
+        (tmp_path / f"conversations.db.{half}").write_bytes(b"half of it" * 999)
+    conversations = Conversations.open(file)
+    assert conversations.notice == ""
+    conversations.close()
+    copy = tmp_path / "conversations.db.version-4"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(copy) as old:
+        assert old.execute("PRAGMA user_version").fetchone() == (4,)
+    old.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "conversations.db",
+        "conversations.db.version-4",
+    ]
+
+
+def test_a_place_without_room_for_the_copy_of_an_older_file_is_told_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    file = tmp_path / "conversations.db"
+    file_of_version(file, 4).close()
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(UserError, match=r"cannot be opened \(.*No space left"):
+        Conversations.open(file)
+    with sqlite3.connect(file) as old:
+        assert old.execute("PRAGMA user_version").fetchone() == (4,)
+    old.close()
+
+
+def test_two_damaged_files_of_one_second_are_both_kept_with_what_belongs_to_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation_schema.time, "strftime", lambda form: "now")
+    file = tmp_path / "conversations.db"
+    for _ in range(2):
+        file.write_bytes(b"rubbish" * 200)
+        (tmp_path / "conversations.db.unsaved").mkdir()
+        Conversations.open(file).close()
+    kept = sorted(path.name for path in tmp_path.iterdir() if ".bad-" in path.name)
+    assert kept == [f"conversations.db.bad-now{more}" for more in ("", "-2", "-2.unsaved", ".unsaved")]
+
+
+def test_a_conversation_is_read_with_its_ending_though_that_cannot_be_saved_yet(tmp_path: Path) -> None:
+    conversations = open_file(tmp_path)
+    talk = conversations.create("x", "builtin")
+    reply = conversations.add(StoredMessage(0, talk.id, "assistant", "Once", status="streaming"))
+    connection = conversations.file.connection
+    connection.execute("PRAGMA query_only = ON")  # as a full disk would
+    conversations.save_ending(replace(reply, content="Once upon a time", status="complete"))
+    assert [said.content for said in conversations.messages(talk.id)] == ["Once upon a time"]
+    connection.execute("PRAGMA query_only = OFF")
+    assert [said.content for said in conversations.messages(talk.id)] == ["Once upon a time"]
+    assert connection.execute("SELECT content FROM messages").fetchall() == [("Once upon a time",)]
+    conversations.close()
+
+
+def test_a_conversation_that_another_app_deleted_is_back_with_the_next_message() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("x", "builtin")
+    conversations.delete(talk.id)
+    say(conversations, talk.id, "still here")
+    assert [one.id for one in conversations.newest()] == [talk.id]
