@@ -65,6 +65,7 @@ def add_personas_command(subparsers: Any) -> None:
     importing.set_defaults(run=take_in)
     exporting = _add_action(actions, "export", give_away, "write one as a TOML file for others")
     exporting.add_argument("target", metavar="FILE", nargs="?", default=".", help="a file or a folder")
+    exporting.add_argument("-o", dest="output", metavar="FILE", help="the same, as other exports have it")
     exporting.add_argument("--replace", action="store_true", help="also over a file that is there")
     _add_action(actions, "delete", delete, "delete one of your own")
 
@@ -201,7 +202,7 @@ def give_away(options: argparse.Namespace) -> int:
     from tui_chat.personas import library
 
     entry = library.find_persona(options.name)
-    print(library.export_persona(entry, options.target, options.replace))
+    print(library.export_persona(entry, options.output or options.target, options.replace))
     if entry.persona.model.startswith(("run:", "/", "~", ".")):
         print(
             f"tui-chat: it names the model {entry.persona.model}, which others do not have.", file=sys.stderr

@@ -117,7 +117,8 @@ def _problem_of(key: str) -> str:
     if last in _key_names() or key_to_character(REPLACED_KEYS.get(last, last)):
         return ""
     otherwise = "Keys are named as in ctrl+s, f9, alt+left or question_mark."
-    return _no_key(key, difflib.get_close_matches(last, _key_names(), n=1), otherwise)
+    close = difflib.get_close_matches(last, _key_names(), n=1)
+    return _no_key(key, ["+".join([*modifiers, name]) for name in close], otherwise)
 
 
 def _no_key(key: str, close: list[str], otherwise: str) -> str:

@@ -19,7 +19,7 @@ _VIM = {
     "move.messages": "escape",
     "message.leave": "i,a,escape",
     "message.look": "t",
-    "conversations.leave": "i,escape",
+    "conversations.leave": "escape,i",  # Escape is what the hint names: i is a letter in the search
     "conversations.import": "I",
     "lens.previous": "h,left",
     "lens.next": "l,right",

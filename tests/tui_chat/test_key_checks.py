@@ -29,6 +29,7 @@ def test_keys_that_a_keyboard_sends_are_taken(keys: str) -> None:
         ("qqq", "f9", "The settings screen .* lists them all"),
         ("app.help", "cntrl+s", "'cntrl\\+s' is no key. Did you mean 'ctrl'?"),
         ("app.help", "pagedwn", "Did you mean 'pagedown'?"),
+        ("app.help", "ctrl+nn", "Did you mean 'ctrl\\+n'?"),
         ("app.help", "ctrl+nonsense", "Keys are named as in ctrl\\+s"),
         ("app.help", "ctrl+i", "terminals cannot tell ctrl\\+i from tab"),
     ],

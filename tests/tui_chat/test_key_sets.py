@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.binding import BindingsMap
 from textual.dom import DOMNode
+from textual.widgets import Input
 
 from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import fake_app, until
@@ -158,3 +159,12 @@ async def test_in_the_list_too_vims_i_leads_back_to_the_prompt() -> None:
         await until(pilot, lambda: isinstance(app.focused, Titles))
         await pilot.press("i")
         await until(pilot, lambda: app.focused is app.chat.pane.prompt)
+
+
+async def test_the_hint_of_the_search_box_names_a_key_that_is_no_letter() -> None:
+    app = fake_app(conversations=library("Tea"), settings="TUI_CHAT_UI__KEY_SET=vim")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("ctrl+f")
+        await until(pilot, lambda: "esc Back" in screen_text(app).splitlines()[-1])
+        await pilot.press("i")
+        assert app.chat.query_one("#search", Input).value == "i"

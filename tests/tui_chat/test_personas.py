@@ -297,6 +297,8 @@ def test_personas_are_made_changed_shared_and_deleted_by_command(
     )  # fmt: skip
     assert run(capsys, "export", "captain", str(tmp_path / "c.toml"))[0] == 0
     assert "is there already" in run(capsys, "export", "captain", str(tmp_path / "c.toml"))[2]
+    assert run(capsys, "export", "captain", "-o", str(tmp_path / "d.toml"))[0] == 0
+    assert (tmp_path / "d.toml").read_text() == (tmp_path / "c.toml").read_text()
     assert run(capsys, "delete", "captain")[1] == "sea-captain was deleted.\n"
     assert run(capsys, "import", str(tmp_path / "c.toml"))[1].startswith("Imported captain.")
     assert "sea-captain" not in run(capsys, "list")[1]
