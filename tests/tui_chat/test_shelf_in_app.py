@@ -199,6 +199,20 @@ async def test_e_exports_the_conversation_to_a_file_that_is_free(
     assert Path("vim.json").read_text() == "mine"
 
 
+async def test_of_a_long_path_the_name_that_an_export_gets_is_in_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("deep" * 40)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    app = fake_app(conversations=library())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await in_the_list(app, pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, ExportDialog))
+        await until(pilot, lambda: "/vim.md" in screen_text(app))
+
+
 async def test_an_export_asks_before_it_replaces_and_stays_until_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

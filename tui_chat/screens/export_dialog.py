@@ -76,6 +76,12 @@ class ExportDialog(ModalScreen[str | None]):
         if field.value == self._offered:
             self._offered = visible(str(default_name(self._title, self._format, self._folder)))
             field.value = self._offered
+            self.call_after_refresh(self._show_name, field)
+
+    @staticmethod
+    def _show_name(field: Input) -> None:
+        """Of a path that is too long, the end."""
+        field.scroll_to(x=max(0, len(field.value) + 1 - field.size.width), animate=False, force=True)
 
     @on(OptionList.OptionSelected)
     @on(Input.Submitted)
