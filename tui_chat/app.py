@@ -30,6 +30,7 @@ from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
 from tui_chat.key_sets import keys_in_force
 from tui_chat.screens.chat import ChatScreen
+from tui_chat.terminal_keys import let_alt_be_alt
 from tui_chat.terminal_looks import AsciiOnly, NoColours, has_utf8, is_ascii
 from tui_chat.text import visible
 from tui_chat.workspace import WorkspaceFile
@@ -111,6 +112,7 @@ class TuiChatApp(App[None]):
 
     def _suit_the_terminal(self, characters: str) -> None:
         """Draw with what it has; Textual makes greys of NO_COLOR, and box drawing where there is none."""
+        let_alt_be_alt()
         if self.no_color:
             page = lambda: Color.parse(self.current_theme.background or "#121212")  # noqa: E731
             self._filters = [NoColours(page) if isinstance(one, Monochrome) else one for one in self._filters]

@@ -77,7 +77,7 @@ async def test_messages_can_be_reached_and_copied_by_key(monkeypatch: pytest.Mon
         assert copied == ["ls -l", "Look:\n\n```sh\nls -l\n```\ndone \x1b[1m", "code"]
         await pilot.press("escape")
         assert app.focused is app.chat.pane.prompt
-        await pilot.press("alt+c", "alt+b")
+        await pilot.press("alt+c", "alt+q")
         await until(pilot, lambda: len(copied) == 5)
         assert copied[4] == "ls -l"
 

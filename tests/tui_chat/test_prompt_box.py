@@ -251,7 +251,7 @@ async def test_the_history_is_searched_newest_first_and_escape_keeps_what_was_ty
         await until(pilot, lambda: app.chat.pane.prompt.text == "apple tart")
 
 
-@pytest.mark.parametrize("key", ["alt+r", "alt+f", "alt+t"])
+@pytest.mark.parametrize("key", ["alt+r", "alt+j", "alt+t"])
 async def test_what_a_key_does_a_command_does_too(key: str) -> None:
     app = fake_app()
     async with app.run_test() as pilot:
@@ -266,12 +266,12 @@ async def test_a_draft_makes_room_for_a_command_that_a_key_begins_and_comes_back
     app = fake_app()
     async with app.run_test() as pilot:
         prompt = app.chat.pane.prompt
-        await pilot.press(*"draft", "alt+f")
+        await pilot.press(*"draft", "alt+j")
         await until(pilot, lambda: prompt.text == "/attach ")
         await type_in(pilot, str(tmp_path / "notes.txt"))
         await pilot.press("enter")
         await until(pilot, lambda: app.chat.pane.box.attached.files and prompt.text == "draft")
-        await pilot.press("alt+f")
+        await pilot.press("alt+j")
         await until(pilot, lambda: prompt.text == "/attach ")
         await pilot.press("ctrl+u")
         await until(pilot, lambda: prompt.text == "draft")

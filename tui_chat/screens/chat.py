@@ -71,7 +71,7 @@ class ChatScreen(ListedChat):
         _key("ctrl+g", "pane_settings", "Settings of this pane", "settings", show=False),
         _key("alt+p", "personas", "Personas", "personas", "Who the model is to be", show=False),
         _key("alt+c", "copy_reply", "Copy the last reply", "copy_reply", show=False),
-        _key("alt+b", "copy_code", "Copy its last code block", "copy_code", show=False),
+        _key("alt+q", "copy_code", "Copy its last code block", "copy_code", show=False),
         _key(
             "ctrl+c", "copy_or_stop", "Copy the selection, or stop", "copy_or_stop", priority=True, show=False
         ),

@@ -39,10 +39,8 @@ class PaneRow(Horizontal):
 
     BINDING_GROUP_TITLE = "Panes"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("alt+shift+left,alt+comma", "move_line(-1)", "Line left", id="panes.line_left", show=False),
-        Binding(
-            "alt+shift+right,alt+full_stop", "move_line(1)", "Line right", id="panes.line_right", show=False
-        ),
+        Binding("alt+shift+left", "move_line(-1)", "Line left", id="panes.line_left", show=False),
+        Binding("alt+shift+right", "move_line(1)", "Line right", id="panes.line_right", show=False),
         Binding("alt+0", "even_out", "Panes of one width", id="panes.even", show=False),
         Binding("alt+k", "judge('better')", "This reply is better", id="panes.better", show=False),
         Binding("alt+z", "judge('tie')", "The replies are as good", id="panes.tie", show=False),

@@ -67,7 +67,7 @@ class PromptInput(TextArea):
         ),
         _wish("alt+r", "history", "Search what you sent"),
         _wish("alt+v", "edit", "Write in your editor"),
-        _wish("alt+f", "attach", "Attach a text file"),
+        _wish("alt+j", "attach", "Attach a text file"),
         _wish("alt+t", "template", "Prompt template"),
     ]
 
