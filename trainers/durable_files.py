@@ -1,6 +1,7 @@
 """Writing files so that a crash, a full disk or a power cut leaves the old content or the new, nothing between.
 
     replace_file(path, data)              temporary file beside it -> fsync -> rename -> fsync of the folder
+    replace_file(path, data, PRIVATE)     the same, for nobody else's eyes
     with replaced_directory(target) as folder:   the same for a folder of files
 
 The one rule: nothing is renamed into place before everything in it has reached the disk.
@@ -18,15 +19,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PARTIAL = ".partial"  # ends the names of what is still being written
+PRIVATE = 0o600  # the mode of a file that holds what was said
 TRASH = ".trash"  # ends the names of what is about to be deleted
 _RENAME_TRIES = 50  # Windows refuses to replace a file while somebody reads it
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Give a file new content; readers see the old or the new, whole."""
+def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Give a file new content; readers see the old or the new, whole. `mode` as in `os.open`, from the first byte."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        with partial.open("wb") as file:
+        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(data)
             sync(file.fileno())
         rename(partial, path)

@@ -195,7 +195,7 @@ def _chosen(conversations: Conversations, options: argparse.Namespace) -> list[i
 
 
 def _known(conversations: Conversations, id: int) -> int:
-    if conversations.get(id) is None:
+    if abs(id) >= 1 << 63 or conversations.get(id) is None:  # larger ones the file cannot even ask for
         raise UserError(f"There is no conversation {id}. `tui-chat conversations list` shows their numbers.")
     return id
 
@@ -229,7 +229,9 @@ def import_conversations(options: argparse.Namespace) -> int:
 def change_conversations(options: argparse.Namespace) -> int:
     """Pin, tag, rename, delete or bring back."""
     with _opened() as conversations:
-        if options.change != "restore":
+        if options.change == "restore":
+            options.ids = [id for id in options.ids if abs(id) < 1 << 63]
+        else:
             options.ids = [_known(conversations, id) for id in options.ids]
         done = _changed(conversations, options)
     ids = ", ".join(map(str, options.ids))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -166,11 +165,10 @@ def _with_flags(persona: Persona, options: argparse.Namespace) -> Persona:
 
 def _edit_by_hand(entry: PersonaEntry) -> None:
     """Open a copy in the editor; it takes the place of the file once it is right."""
+    from tui_chat.external_editor import editor_command
     from tui_chat.personas import library
 
-    command = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-    if not command:
-        raise UserError("No editor is named. Set VISUAL or EDITOR, or use flags: see `personas edit --help`.")
+    command = editor_command(os.environ)
     draft = Path(tempfile.mkdtemp(prefix="tui-chat-")) / f"{entry.key}{library.SUFFIX}"
     draft.write_text(library.text_of(entry), encoding="utf-8")
     try:

@@ -112,7 +112,8 @@ class Companions:
             wish = await asyncio.to_thread(_like_before, wish, messages)
             is_open = self._asks_for_topic(wish)
             return Turn(text=_ASK_FOR_A_TOPIC) if is_open else await self._turn(wish)
-        return await self._continued(text, last) if last else None
+        is_an_answer = last is not None and len(text) <= _LONGEST_WISH
+        return await self._continued(text, last) if last and is_an_answer else None
 
     async def instead(self, turn: Turn, reply: StoredMessage) -> str:
         """What is told when the pane's model had no words for a wish; empty when it had."""

@@ -22,6 +22,7 @@ import msgspec
 from engine.errors import UserError
 from tui_chat.conversation_exchange import FORMAT, VERSION, ConversationRecord, MessageRecord, branch
 from tui_chat.conversation_markdown import to_markdown
+from tui_chat.text import one_line
 
 _LONGEST_NAME = 60  # of a file, in characters
 _UNKNOWN = MessageRecord(id=1, role="user", content="").to_dict()
@@ -153,20 +154,20 @@ def save(exported: Exported, path: Path, replace: bool = False) -> Path:
     Raises:
         UserError: when there is nothing to write, the file is there already, or it cannot be written.
     """
-    from trainers.durable_files import replace_file  # here: not needed for the first paint
+    from trainers.durable_files import PRIVATE, replace_file  # here: not needed for the first paint
 
     if not exported.count:
         raise UserError("There is nothing to export: no conversation with a reply.")
     path = path.absolute()
     if taken(path) and not replace:
         raise UserError(f"{path}: this file is there already. Choose another name, or let it be replaced.")
-    if path.is_dir():
-        raise UserError(f"{path}: this is a folder. Name a file in it.")
     try:
-        replace_file(path, exported.text.encode("utf-8", "replace"))
-        path.chmod(0o600)
-    except OSError as error:
-        raise UserError(f"{path}: it cannot be written ({error.strerror}).") from error
+        if path.is_dir():
+            raise UserError(f"{path}: this is a folder. Name a file in it.")
+        replace_file(path, exported.text.encode("utf-8", "replace"), PRIVATE)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", error)
+        raise UserError(f"{one_line(str(path), 200)}: it cannot be written ({why}).") from error
     return path
 
 

@@ -177,7 +177,7 @@ def _decoded(settings: str) -> dict[str, Any] | None:
 
 
 def _encoded(settings: dict[str, Any] | None) -> str:
-    return "" if settings is None else msgspec.json.encode(settings).decode()
+    return "" if settings is None else storable(json.dumps(settings, ensure_ascii=False))
 
 
 def _said_here(execute: Any) -> Counter[bytes]:

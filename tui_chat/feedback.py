@@ -195,11 +195,11 @@ def _replace(path: Path, rows: list[dict[str, Any]]) -> None:
     if not rows:
         path.unlink(missing_ok=True)
         return
-    from trainers.durable_files import replace_file  # here: the first paint does not need it
+    from trainers.durable_files import PRIVATE, replace_file  # here: the first paint does not need it
 
     private_directory(path.parent)
-    replace_file(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
-    path.chmod(0o600)  # what was said is for nobody else's eyes
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    replace_file(path, lines.encode(), PRIVATE)
 
 
 def _texts(reply: Reply) -> tuple[str, str]:

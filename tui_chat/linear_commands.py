@@ -17,21 +17,13 @@ from typing import TYPE_CHECKING
 from engine.errors import UserError
 from engine.model_library import absolute_reference
 from tui_chat.chat_settings import ChatSettings
-from tui_chat.config_schema import parse_value, problem_of
+from tui_chat.generation_commands import GENERATION_COMMANDS, with_setting
 from tui_chat.slash_commands import Given, SlashCommand, SlashCommands, described
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.linear_chat import LinearChat
 
-_SETTINGS = {
-    "temperature": "temperature",
-    "top-k": "top_k",
-    "top-p": "top_p",
-    "repetition-penalty": "repetition_penalty",
-    "max-tokens": "max_new_tokens",
-    "seed": "seed",
-}
 _OTHERWISE = {  # (argument, what it does) where there is no list to choose from
     "model": ("[REFERENCE]", "Answer with another model; alone: which it is"),
     "system": ("[TEXT]", "What the model is told first; alone: what it is, 'none' takes it out"),
@@ -53,7 +45,7 @@ class LinearCommands:
             "system": self._system,
             "joke": partial(chat.tell_of, "joke"),
             "poem": partial(chat.tell_of, "poem"),
-            **{name: partial(self._set, name) for name in _SETTINGS},
+            **{name: partial(self._set, name) for name in GENERATION_COMMANDS},
             "settings": self._settings_told,
             "retry": self._retry,
             "rename": self._rename,
@@ -105,20 +97,15 @@ class LinearCommands:
         self._chat.lines.tell(f"Every message is told first: {now}" if now else "There is no system prompt.")
 
     async def _set(self, name: str, text: str) -> None:
-        field = _SETTINGS[name]
         if text:
-            value = parse_value(f"generation.{field}", text)
-            if problem := problem_of("generation", field, value):
-                raise UserError(problem)
-            generation = self._settings.generation.with_changes(f"/{name}", **{field: value})
-            await self._change(generation=generation)
-        now = getattr(self._settings.generation, field)
+            await self._change(generation=with_setting(self._settings.generation, name, text))
+        now = getattr(self._settings.generation, GENERATION_COMMANDS[name])
         self._chat.lines.tell(f"{name} is {'none' if now is None else now}.")
 
     async def _settings_told(self, _: str) -> None:
         await self._model("")
         await self._system("")
-        for name in _SETTINGS:
+        for name in GENERATION_COMMANDS:
             await self._set(name, "")
 
     async def _retry(self, _: str) -> None:
@@ -156,7 +143,7 @@ class LinearCommands:
         conversation = self._chat.session.conversation
         if conversation is None:
             raise UserError("There is no conversation to rename yet.")
-        await asyncio.to_thread(self._chat.conversations.rename, conversation.id, title)
+        await asyncio.to_thread(self._chat.conversations.rename, conversation.id, one_line(title, 120))
         self._chat.lines.tell(f"This conversation is called {one_line(title, 70)}.")
 
 

@@ -23,7 +23,7 @@ from engine.generation import GenerationSettings
 from engine.model_library import absolute_reference, list_models
 from engine.records import explanation_of
 from tui_chat.attachments import given_path
-from tui_chat.config import parse_value
+from tui_chat.generation_commands import GENERATION_COMMANDS, with_setting
 from tui_chat.prompt_commands import PROMPT_COMMANDS, app_of, paths
 from tui_chat.screens.choose_one import Choice, ChooseOne
 from tui_chat.slash_commands import SlashCommand, SlashCommands, Suggestion, described, ranked
@@ -43,14 +43,6 @@ ACTIONS = {  # command: what a key does too
     "pane": "screen.new_pane",
     "training": "app.switch_modes",
     "quit": "app.quit",
-}
-_GENERATION = {  # command: setting
-    "temperature": "temperature",
-    "top-k": "top_k",
-    "top-p": "top_p",
-    "repetition-penalty": "repetition_penalty",
-    "max-tokens": "max_new_tokens",
-    "seed": "seed",
 }
 
 
@@ -141,12 +133,9 @@ def _generation(command: str, setting: str) -> SlashCommand[ChatPane]:
             shown = "none" if now is None else f"{now:g}"
             pane.notify(f"{command} is {shown}. {explanation_of(GenerationSettings, setting)}", markup=False)
             return
-        try:
-            value = parse_value(f"generation.{setting}", argument)
-        except UserError as error:
-            raise UserError(str(error).replace(f"generation.{setting}", f"/{command}")) from None
-        changed = generation.with_changes(f"/{command}", **{setting: value})
+        changed = with_setting(generation, command, argument)
         await pane.change_settings(pane.settings.with_changes(f"/{command}", generation=changed))
+        value = getattr(changed, setting)
         shown = "none" if value is None else f"{value:g}"
         pane.notify(f"{command} is {shown} now.", markup=False)
 
@@ -256,7 +245,7 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("system", _system),
     described("joke", _joke),
     described("poem", _poem),
-    *(_generation(command, setting) for command, setting in _GENERATION.items()),
+    *(_generation(command, setting) for command, setting in GENERATION_COMMANDS.items()),
     _action("settings"),
     _action("retry", "regenerate"),
     described("stop", _stop),

@@ -60,10 +60,7 @@ class PlainLines:
     def __init__(self, pace: Pace = "word") -> None:
         self._pace = pace
         self._reads_keyboard = sys.stdin.isatty()
-        for stream in (
-            sys.stdout,
-            sys.stderr,
-        ):  # a letter that this terminal does not have is no reason to end
+        for stream in (sys.stdin, sys.stdout, sys.stderr):  # a letter that is none here is no reason to end
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
 
@@ -88,7 +85,12 @@ class PlainLines:
         """
         text = self._line(prompt)
         while text.endswith("\\"):
-            text = f"{text[:-1]}\n{self._line('')}"
+            try:
+                text = f"{text[:-1]}\n{self._line('')}"
+            except EOFError:
+                if self._reads_keyboard:
+                    raise
+                break  # the last line of a file, as it is
         if not self._reads_keyboard:
             self.say(f"{prompt}{text}")  # nobody saw it being typed
         return text

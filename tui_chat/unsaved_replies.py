@@ -32,13 +32,11 @@ class UnsavedReplies:
         """
         if self._folder is None:
             raise UserError("The end of this reply could not be saved.")
-        from trainers.durable_files import replace_file  # here: nearly never needed
+        from trainers.durable_files import PRIVATE, replace_file  # here: nearly never needed
 
         try:
             private_directory(self._folder)
-            file = self._folder / f"{id}.json"
-            replace_file(file, json.dumps(fields).encode())
-            file.chmod(0o600)
+            replace_file(self._folder / f"{id}.json", json.dumps(fields).encode(), PRIVATE)
         except OSError as error:
             raise UserError(
                 f"The end of this reply could not be saved, neither with the conversations nor in {self._folder} "

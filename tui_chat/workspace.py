@@ -62,12 +62,11 @@ class WorkspaceFile:
         """
         if self._path is None or workspace == self._saved:
             return
-        from trainers.durable_files import replace_file  # here: the first paint does not save
+        from trainers.durable_files import PRIVATE, replace_file  # here: the first paint does not save
 
         try:
             private_directory(self._path.parent)
-            replace_file(self._path, workspace.to_json())
-            self._path.chmod(0o600)  # what is typed is for nobody else's eyes
+            replace_file(self._path, workspace.to_json(), PRIVATE)
         except OSError as error:
             raise UserError(f"{self._path}: the panes cannot be kept ({error.strerror}).") from error
         self._saved = workspace

@@ -151,3 +151,11 @@ def test_what_cannot_be_done_is_told_in_a_sentence(
 
 def test_with_no_conversation_at_all_there_is_nothing_to_export(run: Run) -> None:
     assert "There are none." in run("export", "--all")[2]
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "-99999999999999999999"])
+def test_a_number_that_no_conversation_can_have_is_told(run: Run, two: tuple[int, int], number: str) -> None:
+    if number.startswith("9"):
+        assert "There is no conversation" in run("export", number)[2]
+        assert "There is no conversation" in run("pin", number)[2]
+    assert "Brought back 0 of" in run("restore", "--", number)[1]

@@ -124,6 +124,17 @@ async def test_a_person_who_changes_the_subject_is_left_to_the_model(first: str)
         assert len(engines["builtin"].asked) == 2
 
 
+@pytest.mark.parametrize("first", ["tell me a joke about cats", "write a poem"])
+async def test_a_long_text_is_no_answer_and_is_not_looked_at_for_one(first: str):
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await ask(pilot, app.chat.pane, first)
+        text = "-" * 20_000 + "x"  # looked at, it would hold up the app for seconds
+        await ask(pilot, app.chat.pane, text)
+        assert engines["builtin"].asked[0][-1].content == text
+
+
 async def test_another_one_after_a_reply_of_the_model_is_the_models():
     engines = FakeEngines()
     app = fake_app(engines)

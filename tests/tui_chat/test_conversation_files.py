@@ -24,6 +24,8 @@ from tui_chat.conversation_exchange import (
 from tui_chat.conversation_export import FORMATS, Exported, default_name, format_of, in_words, save
 from tui_chat.conversation_import import read_file
 from tui_chat.conversation_markdown import from_markdown, to_markdown
+from tui_chat.conversation_transfer import Transfer
+from tui_chat.conversations import Conversations
 
 TEA = ConversationRecord(
     title="Tea in the morning",
@@ -218,9 +220,23 @@ def test_a_file_that_is_there_is_replaced_only_when_asked_for(tmp_path: Path) ->
     assert file.stat().st_mode & 0o777 == 0o600
 
 
+def test_an_export_is_the_users_alone_also_where_modes_cannot_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as on many a stick
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    file = save(FORMATS["json"].write([TEA]), tmp_path / "tea.json")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         save(Exported("x", 1), tmp_path / "no" / "such" / "folder.md")
+    for no_name in ("x" * 300, "a\0b"):
+        with pytest.raises(UserError, match="cannot be written"):
+            save(Exported("x", 1), tmp_path / no_name)
     with pytest.raises(UserError, match="this is a folder"):
         save(Exported("x", 1), tmp_path, replace=True)
     with pytest.raises(UserError, match="nothing to export"):
@@ -252,3 +268,13 @@ def test_what_was_left_out_is_said() -> None:
     assert in_words(Exported("", 1200, 1), Path("x")) == (
         "Exported 1,200 conversations to x. 1 without a reply was left out."
     )
+
+
+def test_settings_with_what_nobody_can_write_are_taken_in_as_well_as_can_be(tmp_path: Path) -> None:
+    file = tmp_path / "odd.json"
+    file.write_text(exported_json(settings={"stop": ["\ud800"]}), encoding="utf-8")
+    conversations = Conversations.in_memory()
+    transfer = Transfer(conversations.file)
+    assert len(transfer.take_in(read_file(file)).new) == 1
+    (message,) = transfer.records([1])[0].messages
+    assert message.settings == {"stop": ["?"]}

@@ -160,7 +160,7 @@ def test_the_files_are_for_the_users_eyes_only(conversations: Conversations, fee
 def test_what_the_disk_does_not_take_is_told_kept_and_written_with_the_next(
     conversations: Conversations, feedback: Feedback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patched:

@@ -157,6 +157,7 @@ def test_settings_model_and_conversation_are_changed_by_commands() -> None:
     [
         ("/modle x", "Did you mean /model?"),
         ("/qqqq", "/help lists them"),
+        ("/top-k x", "Error: /top-k: "),
         ("/temperature 9", "must be a number from 0 to 5"),
         ("/retry", "no message to reply to"),
         ("/open", "Something is missing: /open NUMBER"),
@@ -244,6 +245,8 @@ def test_through_pipes_every_line_of_stdin_is_a_message(tiny_model: Path) -> Non
     assert "cut at the longest reply" in done.stderr
     again = tui_chat("ask", *flags, "--conversation", "last", stdin="")
     assert "4 messages" in again.stderr
+    unfinished = tui_chat("ask", *flags, stdin="In C:\\")
+    assert "You: In C:\\\nModel: " in unfinished.stdout
 
 
 def test_a_model_that_is_not_there_is_a_sentence_and_a_failure() -> None:
@@ -284,7 +287,7 @@ def test_on_a_terminal_ctrl_c_keeps_the_reply_and_ctrl_d_leaves(tiny_model: Path
     os.close(there)
     try:
         seen = read_until(here, b"You: ")
-        os.write(here, b"Hello\r")
+        os.write(here, b"Hello caf\xe9\r")  # pasted from where letters have other bytes
         seen += read_until(here, b"Model: ")
         seen += os.read(here, 100)
         os.write(here, b"\x03")

@@ -344,6 +344,13 @@ def test_an_editor_changes_a_file_only_when_it_ends_up_right(
     monkeypatch.setenv("EDITOR", editor(tmp_path, "sys.exit(3)"))
     assert "ended with code 3; nothing was changed" in run(capsys, "edit", "storyteller")[2]
     monkeypatch.setenv("EDITOR", "/no/such/editor")
+    assert "is not there" in run(capsys, "edit", "storyteller")[2]
+    monkeypatch.setenv("EDITOR", "nano 'half")
+    assert "cannot be read as a command" in run(capsys, "edit", "storyteller")[2]
+    no_program = tmp_path / "notes"
+    no_program.write_text("no program\n", encoding="utf-8")
+    no_program.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(no_program))
     assert "cannot be started" in run(capsys, "edit", "storyteller")[2]
 
 

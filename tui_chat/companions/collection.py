@@ -58,3 +58,5 @@ def _read_toml(file: Path | Traversable) -> dict[str, Any]:
         raise UserError(f"{file.name}: this is not valid TOML. {error}.") from None
     except RecursionError:
         raise UserError(f"{file.name}: the brackets are nested too deeply.") from None
+    except ValueError:  # integers of thousands of digits
+        raise UserError(f"{file.name}: holds a number that is far too long.") from None

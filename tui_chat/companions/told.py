@@ -88,12 +88,11 @@ class Told:
         self._record = record
         if self._path is None:
             return
-        from trainers.durable_files import replace_file  # here: needed once something was told
+        from trainers.durable_files import PRIVATE, replace_file  # here: needed once something was told
 
         try:
             private_directory(self._path.parent)
-            replace_file(self._path, record.to_json())
-            self._path.chmod(0o600)
+            replace_file(self._path, record.to_json(), PRIVATE)
         except OSError:
             return  # a full or read-only disk: this app still knows what it told
 

@@ -192,6 +192,7 @@ GOOD_ENTRY = '[[joke]]\nkind = "why"\nsetup = "Why?"\npunchline = "So."\n'
         ("", "mine.toml: there are no entries"),
         ("[[joke", "mine.toml: this is not valid TOML"),
         ("joke = " + "[" * 5000, "mine.toml: the brackets are nested too deeply"),
+        ("joke = " + "9" * 5000, "mine.toml: holds a number that is far too long"),
     ],
 )
 def test_a_broken_collection_is_refused_with_the_file_and_the_entry(tmp_path: Path, text, complaint):
