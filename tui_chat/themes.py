@@ -122,6 +122,10 @@ def read_theme(file: Path) -> Theme:
             raise UserError(
                 f'{where}: {name} must be a colour such as "#7aa2f7", or a name such as "crimson".'
             ) from None
+    if read.background is not None and Color.parse(read.background).a < 1:
+        raise UserError(
+            f"{where}: background must not be see-through. For that of the terminal, take the theme ansi-dark."
+        )
     return Theme(name=file.stem, **read.to_dict())
 
 

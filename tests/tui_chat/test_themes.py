@@ -124,3 +124,10 @@ async def test_themes_are_seen_while_choosing_and_only_the_chosen_one_is_kept() 
         await until(pilot, lambda: not isinstance(app.screen, ThemePicker))
         await until(pilot, lambda: load_config(config_path(), environment={}).config.ui.theme == "dusk")
         assert app.theme == "dusk"
+
+
+@pytest.mark.parametrize("colour", ["transparent", "#10141800"])
+def test_a_background_that_is_see_through_is_refused_as_nothing_could_be_drawn_on_it(colour: str) -> None:
+    file = theme_file(f'primary = "#7aa2f7"\nbackground = "{colour}"\n')
+    with pytest.raises(UserError, match="background must not be see-through.*ansi-dark"):
+        read_theme(file)
