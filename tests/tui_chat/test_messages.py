@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -199,3 +200,18 @@ async def test_what_is_said_of_one_message_reads_no_other_anew(monkeypatch: pyte
         await pilot.pause()
         monkeypatch.delattr(markdown_text, "segments_of")
         transcript.show_judgements()
+
+
+async def test_earlier_messages_that_were_asked_for_are_none_of_the_next_conversation() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        transcript = app.chat.pane.transcript
+        await transcript.show(talk_of(60))
+        async with transcript._changing:
+            opening = asyncio.create_task(transcript.show([]))
+            await asyncio.sleep(0)
+            asking = asyncio.create_task(transcript.action_earlier())
+            await asyncio.sleep(0)
+        await asyncio.gather(opening, asking)
+        await pilot.pause()
+        assert transcript.views == []

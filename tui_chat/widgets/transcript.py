@@ -209,6 +209,8 @@ class Transcript(VerticalScroll, can_focus=False):
             self.scroll_home()
             return
         async with self._changing:
+            if not self._earlier:  # another conversation was opened meanwhile
+                return
             more, self._earlier = self._earlier[-_AT_ONCE:], self._earlier[:-_AT_ONCE]
             first = self.views[0]
             await self.query(".earlier").remove()
