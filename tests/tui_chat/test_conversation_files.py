@@ -180,6 +180,10 @@ def exported_json(**changes: object) -> str:
         (exported_json(val_loss=float("nan")), "this is not valid JSON \\(NaN is no number\\)"),
         (exported_json().replace('"version": 1', '"version": 2'), "written by a newer tui-chat"),
         (exported_json().replace('"version"', '"vision"'), "'version' or 'conversations' is missing"),
+        (
+            json.dumps({"format": FORMAT, "version": 1, "conversations": [{"messages": 3}]}),
+            "conversation 1: messages must be a list",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_where_and_why(tmp_path: Path, text: str, sentence: str) -> None:
@@ -278,3 +282,10 @@ def test_settings_with_what_nobody_can_write_are_taken_in_as_well_as_can_be(tmp_
     assert len(transfer.take_in(read_file(file)).new) == 1
     (message,) = transfer.records([1])[0].messages
     assert message.settings == {"stop": ["?"]}
+
+
+def test_a_file_that_is_far_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_chat.conversation_import._LARGEST", 10)
+    (tmp_path / "x.md").write_text("# Eleven or more", encoding="utf-8")
+    with pytest.raises(UserError, match="too large to be conversations"):
+        read_file(tmp_path / "x.md")

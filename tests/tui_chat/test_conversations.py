@@ -416,3 +416,31 @@ def test_a_conversation_that_another_app_deleted_is_back_with_the_next_message()
     conversations.delete(talk.id)
     say(conversations, talk.id, "still here")
     assert [one.id for one in conversations.newest()] == [talk.id]
+
+
+def test_a_file_that_another_thread_holds_on_to_is_told_to_be_busy() -> None:
+    file = Conversations.in_memory().file
+    with (
+        file.writing(),
+        pytest.raises(UserError, match="busy: another call has not ended"),
+        file.writing(0.01),
+    ):
+        raise AssertionError("two wrote at once")
+
+
+def test_the_end_of_a_reply_that_nothing_takes_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_memory, on_disk = Conversations.in_memory(), open_file(tmp_path)
+    monkeypatch.setattr(
+        "trainers.durable_files.rename", lambda old, new: old.rename(tmp_path / "no" / "where")
+    )
+    for conversations, sentence in (
+        (in_memory, "The end of this reply could not be saved"),
+        (on_disk, r"neither with the conversations nor in .* Copy it before you leave"),
+    ):
+        reply = say(conversations, conversations.create("x", "builtin").id, "Once", "assistant")
+        conversations.file.connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(UserError, match=sentence):
+            conversations.save_ending(reply)
+        conversations.close()

@@ -143,3 +143,13 @@ async def test_a_terminal_that_is_closed_meanwhile_leaves_the_text_and_an_app_th
         await until(pilot, lambda: len(asked) == 2 and not list(temporary_files.iterdir()))
         assert app.chat.pane.prompt.text == "one"
         await app.action_quit()
+
+
+async def test_a_place_that_takes_no_draft_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: Path, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    editor(monkeypatch, "pass")
+    monkeypatch.setattr(external_editor, "_write_privately", full)
+    with pytest.raises(UserError, match="editor could not be used .No space left"):
+        await edited(fake_app(), "a draft")

@@ -163,6 +163,7 @@ def test_settings_model_and_conversation_are_changed_by_commands() -> None:
         ("/open", "Something is missing: /open NUMBER"),
         ("/open 99", "There is no conversation"),
         ("/rename", "Something is missing: /rename TITLE"),
+        ("/rename Tea", "no conversation to rename"),
     ],
 )
 def test_a_command_that_cannot_be_done_is_a_sentence_and_is_not_sent(typed: str, sentence: str) -> None:

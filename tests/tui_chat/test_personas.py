@@ -163,6 +163,12 @@ def test_a_changed_one_that_ships_is_the_users_until_it_is_deleted() -> None:
         library.delete_persona("patient-tutor")
 
 
+def test_a_file_that_cannot_be_deleted_is_told() -> None:
+    (personas_path() / "mine.toml").mkdir(parents=True)
+    with pytest.raises(UserError, match="cannot be deleted"):
+        library.delete_persona("mine")
+
+
 def test_a_name_is_given_once_and_copies_get_a_free_one() -> None:
     with pytest.raises(UserError, match="persona 'Storyteller' already"):
         library.save_persona(Persona(name="storyteller"))

@@ -99,7 +99,12 @@ async def test_keys_in_a_burst_give_the_command_that_was_typed() -> None:
 async def test_an_unknown_command_and_a_wrong_argument_stay_in_the_box() -> None:
     app = fake_app()
     async with app.run_test() as pilot:
-        for text, words in (("/jokke", "Did you mean /joke?"), ("/temperature warm", "/temperature: ")):
+        for text, words in (
+            ("/jokke", "Did you mean /joke?"),
+            ("/temperature warm", "/temperature: "),
+            ("/copy all", "Copy what?"),
+            ("/detach", "No file is attached"),
+        ):
             app.chat.pane.prompt.put(text)
             await pilot.press("escape", "enter")
             await until(pilot, lambda: words in told(app))  # noqa: B023

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from engine.errors import UserError
 from tests.tui_chat.chat_pilot import said, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, until
 from tui_chat import conversations as conversations_module
@@ -92,6 +93,12 @@ async def test_a_model_that_is_asked_for_begins_anew_and_the_draft_stays(tmp_pat
 def test_what_was_typed_is_readable_by_the_user_alone(tmp_path: Path) -> None:
     WorkspaceFile(tmp_path / "workspace.json").save(Workspace(panes=(PaneState(draft="secret"),)))
     assert (tmp_path / "workspace.json").stat().st_mode & 0o077 == 0
+
+
+def test_a_place_that_takes_no_workspace_is_told(tmp_path: Path) -> None:
+    (tmp_path / "workspace.json").mkdir()
+    with pytest.raises(UserError, match="the panes cannot be kept"):
+        WorkspaceFile(tmp_path / "workspace.json").save(Workspace(panes=(PaneState(draft="x"),)))
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"panes": 3}', '{"future": true}'])
