@@ -80,10 +80,10 @@ class ChatSession:
         tree = await asyncio.to_thread(self._conversations.tree, conversation.id)
         for message in tree:
             tree.put(_cut_off(message))
+        await asyncio.to_thread(self.judgements.read, conversation.id)
         self.tree = tree
         self.settings = restored(conversation.settings, conversation.model, self.settings)
         self.conversation = conversation
-        await asyncio.to_thread(self.judgements.read, conversation.id)
 
     def begin_anew(self) -> None:
         """Leave the conversation; the next message begins another."""

@@ -223,13 +223,8 @@ class Conversations:
             )
         return replace(message, id=cursor.lastrowid or 0)
 
-    def update(self, message: StoredMessage) -> None:
-        """Save a message that was added before, as it is now."""
-        with self.file.writing() as execute:
-            _update(execute, message)
-
     def save_ending(self, message: StoredMessage) -> None:
-        """Like `update`, but in bounded time: what the file does not take by then is kept beside it.
+        """Save a message that was added before, as it is now, in bounded time: beside the file when need be.
 
         Raises:
             UserError: when neither can be written.

@@ -293,7 +293,7 @@ async def test_what_another_app_said_meanwhile_is_there_at_the_next_change_of_br
         pane.transcript.views[-1].focus()
         await pilot.press("left")
         await until(pilot, lambda: said(pane)[1] == ("assistant", "th", "stopped"))
-        app.conversations.update(StoredMessage(**{**vars(other), "id": begun.id}))
+        app.conversations.save_ending(StoredMessage(**{**vars(other), "id": begun.id}))
         await pilot.press("left", "right")
         await until(pilot, lambda: said(pane)[1] == ("assistant", "theirs", "complete"))
         await until(pilot, lambda: "‹ 2/3 ›" in screen_text(app))

@@ -142,7 +142,7 @@ def tree(conversations: Conversations) -> int:
     """Two replies to one question; the first one is on show, and was said token by token."""
     talk = told(conversations, "Tea", "Which?", "Green")
     question, green = conversations.messages(talk)
-    conversations.update(
+    conversations.save_ending(
         replace(green, seed=0, settings='{"temperature":0.5}', tokens_per_second=42.5, model_name="nano")
     )
     conversations.keep_tokens(green.id, ReplyTokens((3, 5), (0.5, 0.25)))

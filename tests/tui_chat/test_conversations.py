@@ -84,7 +84,7 @@ def test_search_follows_changed_messages_and_conversations_that_are_gone(
     conversations = Conversations.in_memory()
     talk = conversations.create("", "builtin")
     message = say(conversations, talk.id, "old words", "assistant")
-    conversations.update(StoredMessage(message.id, talk.id, "assistant", "new words", status="stopped"))
+    conversations.save_ending(StoredMessage(message.id, talk.id, "assistant", "new words", status="stopped"))
     assert conversations.search("old") == []
     assert len(conversations.search("new")) == 1
     forget(conversations, talk.id, monkeypatch)
@@ -307,7 +307,7 @@ def test_a_reply_keeps_its_place_in_the_tree_however_often_it_is_saved() -> None
     talk = conversations.create("x", "builtin")
     question = say(conversations, talk.id, "question")
     reply = say(conversations, talk.id, "", "assistant")
-    conversations.update(replace(reply, content="answer", parent=None))  # as kept by an older version
+    conversations.save_ending(replace(reply, content="answer", parent=None))  # as kept by an older version
     assert [(m.content, m.parent) for m in conversations.messages(talk.id)] == [
         ("question", None),
         ("answer", question.id),
@@ -386,7 +386,7 @@ def test_a_place_without_room_for_the_copy_of_an_older_file_is_told_and_changes_
 def test_two_damaged_files_of_one_second_are_both_kept_with_what_belongs_to_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversation_schema.time, "strftime", lambda form: "now")
+    monkeypatch.setattr("tui_chat.conversation_schema.time.strftime", lambda form: "now")
     file = tmp_path / "conversations.db"
     for _ in range(2):
         file.write_bytes(b"rubbish" * 200)
