@@ -4,7 +4,7 @@ import math
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
@@ -69,6 +69,7 @@ def test_the_axis_carries_steps_and_marks():
     st.booleans(),
     st.integers(0, 10),
 )
+@example(width=4, height=4, values=[2.2250738585e-313], is_log_x=False, zoom=0)
 @settings(max_examples=200)
 def test_every_size_and_every_number_gives_rows_of_exactly_that_size(
     width: int, height: int, values: list[float | None], is_log_x: bool, zoom: int

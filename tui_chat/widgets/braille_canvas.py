@@ -34,7 +34,8 @@ class BrailleCanvas:
     def run(self, column: int, row: float, other_row: float) -> None:
         """A vertical run of dots between two rows, both included."""
         top, bottom = (row, other_row) if row < other_row else (other_row, row)
-        first, last = max(0, round(top)), min(self.rows - 1, round(bottom))
+        # Clamped before they are rounded: a row can be infinite where all values are nearly 0.
+        first, last = round(min(max(top, 0.0), self.rows)), round(max(min(bottom, self.rows - 1), -1.0))
         if 0 <= column < self.columns and first <= last:
             self._masks[column] |= ((1 << (last - first + 1)) - 1) << (self.rows - 1 - last)
 
