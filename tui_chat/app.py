@@ -13,6 +13,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable, Mapping
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -28,6 +29,7 @@ from tui_chat import moves, reading, themes
 from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
+from tui_chat.hang_up import end_at_the_latest, terminal_is_gone, write_nowhere
 from tui_chat.key_sets import keys_in_force
 from tui_chat.screens.chat import ChatScreen
 from tui_chat.terminal_keys import let_alt_be_alt
@@ -50,6 +52,9 @@ def _poem_provider() -> type[Provider]:
     from tui_chat.commands import PoemAboutProvider  # here: when the palette is opened
 
     return PoemAboutProvider
+
+
+_LONGEST_END_SECONDS = 15.0  # after a signal: saving what was said takes two at most
 
 
 class TuiChatApp(App[None]):
@@ -285,16 +290,22 @@ class TuiChatApp(App[None]):
 
     def _leave_when_told_to(self) -> None:
         """A `kill`, or a terminal that closes, ends the app as Ctrl+Q does; a second one ends it at once."""
+        if self.is_headless:
+            return
         loop = asyncio.get_running_loop()
 
-        def leave(number: int) -> None:
-            loop.remove_signal_handler(number)
-            self.call_later(self.action_quit)
+        def leave(number: int, frame: FrameType | None) -> None:
+            signal.signal(number, signal.SIG_DFL)
+            end_at_the_latest(_LONGEST_END_SECONDS, 128 + number)
+            if terminal_is_gone():
+                write_nowhere()
+            loop.call_soon_threadsafe(self.call_later, self.action_quit)
 
         for name in ("SIGTERM", "SIGHUP"):
-            # Not on Windows, and not where the app is run by another program's thread.
-            with contextlib.suppress(NotImplementedError, AttributeError, ValueError, RuntimeError):
-                loop.add_signal_handler(number := getattr(signal, name), leave, number)
+            # Not on Windows, and not where the app is run by another program's thread. No handler of the loop: that
+            # would wait for a loop that waits for a terminal that is gone.
+            with contextlib.suppress(AttributeError, ValueError):
+                signal.signal(getattr(signal, name), leave)
 
     async def action_quit(self) -> None:
         """Stop and save every reply, keep what was not sent, close the engines, and leave. Runs go on."""

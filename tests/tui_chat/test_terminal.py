@@ -71,6 +71,26 @@ def test_an_app_whose_terminal_is_gone_ends(app: App):
     process.wait(10)
 
 
+def test_an_app_whose_terminal_is_closed_ends_also_when_it_writes_meanwhile(tiny_model: Path, tmp_path: Path):
+    pid, terminal = pty.fork()  # a session of its own: closing the terminal sends the hang-up
+    if pid == 0:
+        os.environ["TERM"] = "xterm-256color"
+        os.execv(sys.executable, [sys.executable, "-m", "tui_chat", "--model", str(tiny_model)])
+    assert b"Good to see you" in read_until(terminal, b"Good to see you")
+    os.write(terminal, b"Tell me a lot\r")
+    read_until(terminal, b"tokens")
+    os.close(terminal)
+    deadline = time.monotonic() + 30
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.05)
+
+
+def test_what_hangs_at_the_end_is_ended():
+    code = "import time; from tui_chat.hang_up import end_at_the_latest as e; e(0.2, 129); time.sleep(60)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 129
+
+
 def test_with_the_flag_for_ascii_nothing_else_is_written(tiny_model: Path) -> None:
     here, there = pty.openpty()
     process = subprocess.Popen(
