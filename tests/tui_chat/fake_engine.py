@@ -115,7 +115,7 @@ def fake_app(
     engines: FakeEngines | None = None, conversations: Conversations | None = None, settings: str = ""
 ) -> TuiChatApp:
     """The app without disk or processes; `settings` is the text of its settings file."""
-    path = Path("/dev/null/config.toml")
+    path = Path("/proc/nothing/config.toml")
     environment = dict(line.split("=", 1) for line in settings.split())
     loaded = load_config(path, environment=environment)
     return TuiChatApp(

@@ -137,6 +137,7 @@ def test_ctrl_c_while_a_reply_is_made_exits_with_130_and_leaves_no_engine(tiny_m
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background it is ignored
     )
     assert process.stdout is not None
     process.stdout.read(20)  # the reply has begun

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -266,6 +267,7 @@ def test_flags_that_do_not_go_together_are_a_usage_error(flags: list[str]) -> No
 def take_terminal() -> None:
     """In the child: keys such as Ctrl+C are its business."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
 
 
 def test_on_a_terminal_ctrl_c_keeps_the_reply_and_ctrl_d_leaves(tiny_model: Path) -> None:
