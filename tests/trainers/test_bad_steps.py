@@ -222,6 +222,7 @@ def test_a_lower_learning_rate_goes_back_to_the_checkpoint_and_is_kept(
     assert rates[3] > 100 * rates[24] or rates[6] < 1.1e-4 < rates[3]
 
 
+@pytest.mark.slow
 def test_a_paused_run_goes_back_with_a_lower_learning_rate_and_finishes(
     tmp_path: Path, tiny: TrainingConfig
 ) -> None:

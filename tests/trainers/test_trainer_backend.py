@@ -168,6 +168,7 @@ def test_without_accelerate_the_run_is_refused_before_it_starts(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_rows_of_a_resumed_run_are_not_written_twice(tmp_path: Path, config: TrainingConfig) -> None:
     run = new_run(tmp_path / "run", config.with_changes("test", max_steps=8))
     assert train(run) == 0, run.log_tail()

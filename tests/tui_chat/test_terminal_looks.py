@@ -114,6 +114,7 @@ def looks(app: TuiChatApp, widget: Widget) -> list[tuple[str, bool, bool, bool]]
     return cells
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [(), ("f2",), ("ctrl+o",), ("ctrl+g",), ("f3",)])
 async def test_without_colours_the_focus_is_seen_on_every_stop_of_the_tab_key(
     keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
