@@ -40,7 +40,7 @@ format: $(READY)   ## put the code in order
 	$(BIN)/ruff format .
 
 BUILTIN_DATA ?= $(HOME)/.cache/tui-chat-builtin
-builtin: $(READY)  ## train the built-in model anew: make builtin CORPUS=DIR (about two hours)
+builtin: $(READY)  ## train the built-in model anew: make builtin CORPUS=DIR (some hours)
 	@test -n "$(CORPUS)" || { echo "Name the folder with the open corpus: make builtin CORPUS=DIR"; exit 1; }
 	$(BIN)/python -m trainers.builtin_corpus --corpus $(CORPUS) --out $(BUILTIN_DATA)
 	$(BIN)/tui-chat train builtin-pretraining --name builtin-pretraining --foreground \
