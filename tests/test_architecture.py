@@ -359,6 +359,12 @@ def test_links_of_a_model_are_never_opened_by_textual() -> None:
     assert lines(wrong) == ""
 
 
+def test_workers_are_started_in_one_way() -> None:
+    """Which takes a function: a coroutine whose worker never began would be awaited by nobody."""
+    rooms = {path for path in modules() for call in calls(path) if called(call) == "run_worker"}
+    assert rooms == {"tui_chat/workers.py"}
+
+
 def test_children_are_never_started_with_multiprocessing_or_a_shell() -> None:
     wrong = (
         f"{path}:{line} imports {name}"

@@ -13,6 +13,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,6 +36,7 @@ from tui_chat.screens.chat import ChatScreen
 from tui_chat.terminal_keys import let_alt_be_alt
 from tui_chat.terminal_looks import AsciiOnly, NoColours, has_utf8, is_ascii
 from tui_chat.text import visible
+from tui_chat.workers import start_worker
 from tui_chat.workspace import WorkspaceFile
 
 if TYPE_CHECKING:
@@ -136,7 +138,7 @@ class TuiChatApp(App[None]):
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()
         self._learn_own_themes()
-        self.run_worker(self._look_at_keys(tells=True))
+        start_worker(self, partial(self._look_at_keys, tells=True))
         if self._run_name is not None:
             await self.switch_mode("training")
 
@@ -190,11 +192,11 @@ class TuiChatApp(App[None]):
         moves.to_messages(self.screen.focused)
 
     def action_open_link(self) -> None:
-        self.run_worker(reading.choose_link(self))
+        start_worker(self, partial(reading.choose_link, self))
 
     def on_prose_link_clicked(self, event: Prose.LinkClicked) -> None:
         """Where it leads is shown first."""
-        self.run_worker(reading.open_link(self, event.address))
+        start_worker(self, partial(reading.open_link, self, event.address))
 
     async def action_copy_conversation(self) -> None:
         await reading.copy_conversation(self)
@@ -210,7 +212,7 @@ class TuiChatApp(App[None]):
         self.loaded = event.loaded
         self.chat.take_config(event.loaded.config)
         self._use_keys()
-        self.run_worker(self._look_at_keys())
+        start_worker(self, self._look_at_keys)
 
     def notify(
         self,
@@ -259,7 +261,7 @@ class TuiChatApp(App[None]):
 
     def action_change_theme(self) -> None:
         """Choose colours by looking at them."""
-        self.run_worker(self._choose_theme())
+        start_worker(self, self._choose_theme)
 
     async def _choose_theme(self) -> None:
         from tui_chat.screens.theme_picker import ThemePicker  # here: after the first paint

@@ -24,6 +24,7 @@ from tui_chat.screens.token_microscope import TokenMicroscope
 from tui_chat.screens.training import TrainingScreen
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.pane_row import PaneRow
+from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.app import TuiChatApp
@@ -148,7 +149,7 @@ def _pane_commands(chat: ChatScreen) -> list[Command]:
 
 def _in_worker(chat: ChatScreen, begin: Callable[[ChatScreen], Coroutine[Any, Any, None]]) -> None:
     """What waits for a dialog needs a worker of its own."""
-    chat.run_worker(begin(chat))
+    start_worker(chat, partial(begin, chat))
 
 
 _ON_A_RUN = (

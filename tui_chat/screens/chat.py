@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -33,6 +34,7 @@ from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.pane_row import PaneRow
 from tui_chat.widgets.pane_tabs import PaneTabs
+from tui_chat.workers import start_worker
 from tui_chat.workspace import WorkspaceFile
 
 _TWICE_SECONDS = 2.0
@@ -119,7 +121,7 @@ class ChatScreen(ListedChat):
     def begin_work(self) -> None:
         """What may wait until the screen is there: the list, the panes of last time, the model, the history."""
         self._list.reload()
-        self._opening = self.run_worker(self._open())
+        self._opening = start_worker(self, self._open)
 
     async def _open(self) -> None:
         try:
@@ -204,7 +206,8 @@ class ChatScreen(ListedChat):
         current = self.pane.session.conversation
         self._list.show_open(open_ones, current.id if current else None)
         self._tabs.show([pane.model_name for pane in self.panes], self._row.place, self._shown)
-        self.run_worker(self._engines.keep_only({pane.settings.model for pane in self.panes}))
+        models = {pane.settings.model for pane in self.panes}
+        start_worker(self, partial(self._engines.keep_only, models))
 
     # ---- actions
 

@@ -37,6 +37,7 @@ from tui_chat.key_sets import KEY_SETS, keys_in_force
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.setting_row import SettingRow
+from tui_chat.workers import start_worker
 
 
 class SettingsScreen(Screen[None]):
@@ -79,7 +80,7 @@ class SettingsScreen(Screen[None]):
         self._show_problem()
         self._filter("")
         self.query(SettingRow).first().field.focus()
-        self.call_after_refresh(lambda: self.run_worker(self._mount_the_rest()))
+        self.call_after_refresh(lambda: start_worker(self, self._mount_the_rest))
 
     async def _mount_the_rest(self) -> None:
         """The other sections follow the first, so that the form is there at once."""

@@ -25,6 +25,7 @@ from tui_chat.engines import AppEngine, Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.reply_tokens import Fork
 from tui_chat.widgets.transcript import Transcript
+from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.companions.asked_model import AskedModel as Teller
@@ -82,31 +83,31 @@ class Replies:
         beside: int | None = None,
     ) -> None:
         """What the user says, at the end or as another wording `beside` a message; `accept` hears that it is safe."""
-        self._begin(self._converse(text, accept, seed, beside))
+        self._begin(partial(self._converse, text, accept, seed, beside))
 
     def tell(self, companion: str, topic: str) -> None:
         """Let a companion begin."""
-        self._begin(self._tell_of(companion, topic))
+        self._begin(partial(self._tell_of, companion, topic))
 
     def again(self, after: int, seed: int | None = None) -> None:
         """Another reply to a message; those before stay, as its siblings."""
-        self._begin(self._say_again(after, seed))
+        self._begin(partial(self._say_again, after, seed))
 
     def take(self, reply: StoredMessage) -> None:
         """Another reply to the last question, that was made elsewhere."""
-        self._begin(whole(self._take(reply)))
+        self._begin(lambda: whole(self._take(reply)))
 
     def fork(self, fork: Fork) -> None:
         """A reply that begins with another one's tokens, beside it."""
-        self._begin(self._reply(fork=fork))
+        self._begin(partial(self._reply, fork=fork))
 
-    def _begin(self, what: Coroutine[Any, Any, None]) -> None:
-        self._worker = self._pane.run_worker(self._guarded(what), group="reply", exclusive=True)
+    def _begin(self, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._worker = start_worker(self._pane, partial(self._guarded, what), group="reply", exclusive=True)
         self._on_state()
 
-    async def _guarded(self, what: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, what: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await what
+            await what()
         except UserError as error:
             self._pane.notify(str(error), severity="error", markup=False)
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import on, work
@@ -22,6 +23,7 @@ from tui_chat.key_bindings import key_in_words
 from tui_chat.widgets.attached_files import AttachedFiles
 from tui_chat.widgets.completion_list import CompletionList
 from tui_chat.widgets.prompt_input import PromptInput
+from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.prompt_templates import PromptTemplate
@@ -149,7 +151,7 @@ class PromptBox(Vertical):
 
     def give(self, given: Given[ChatPane], typed: str = "") -> None:
         """Do what a command says; what was `typed` comes back when that cannot be done."""
-        self._pane.run_worker(self._give(given, typed), group="command")
+        start_worker(self._pane, partial(self._give, given, typed), group="command")
 
     async def _give(self, given: Given[ChatPane], typed: str) -> None:
         try:
