@@ -13,10 +13,12 @@ from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 from trainers.config import TrainingConfig
 from trainers.methods.averaging import WeightAverage
 
+_EPSILON = 1e-8
 _ALIGNMENT = 16  # floats; every parameter begins at a multiple of 64 bytes
 
 
@@ -49,6 +51,46 @@ class FlatGroup:
             parameter.grad = gradient
 
 
+class AdamWGroup(FlatGroup):
+    """Parameters that AdamW moves, with what it remembers of their gradients.
+
+    PyTorch's update is called as a function: the first use of an optimizer *object* imports its compiler, most of
+    a second at the start of every run.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], config: TrainingConfig, decay: float) -> None:
+        super().__init__(parameters)
+        zeros = torch.zeros_like(self.values.data)  # from the start: a checkpoint before the first step has them
+        self.moments = {
+            "step": torch.zeros((), device=zeros.device),
+            "exp_avg": zeros,
+            "exp_avg_sq": zeros.clone(),
+        }
+        self.decay = decay
+        self._betas = (config.beta1, config.beta2)
+
+    @torch.no_grad()
+    def apply(self, rate: float, broken: Tensor) -> None:
+        """One step; none when `broken` is 1."""
+        adamw(
+            [self.values],
+            [self.gradient],
+            [self.moments["exp_avg"]],
+            [self.moments["exp_avg_sq"]],
+            [],
+            [self.moments["step"]],
+            fused=True,
+            found_inf=broken,
+            amsgrad=False,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            lr=rate,
+            weight_decay=self.decay,
+            eps=_EPSILON,
+            maximize=False,
+        )
+
+
 class FlatAdamW:
     """AdamW (Loshchilov & Hutter 2019) over a whole model; owns the storage of its parameters.
 
@@ -60,27 +102,12 @@ class FlatAdamW:
     ) -> None:
         trainable = [p for p in parameters or model.parameters() if p.requires_grad]
         split = ([p for p in trainable if is_decayed(p)], [p for p in trainable if not is_decayed(p)])
-        self._groups = [FlatGroup(parameters) for parameters in split if parameters]
-        decays = [
-            decay for parameters, decay in zip(split, (config.weight_decay, 0.0), strict=True) if parameters
+        self._groups = [
+            AdamWGroup(parameters, config, decay)
+            for parameters, decay in zip(split, (config.weight_decay, 0.0), strict=True)
+            if parameters
         ]
-        self._optimizer = torch.optim.AdamW(
-            [
-                {"params": [group.values], "weight_decay": decay}
-                for group, decay in zip(self._groups, decays, strict=True)
-            ],
-            lr=config.learning_rate,
-            betas=(config.beta1, config.beta2),
-            fused=True,
-        )
-        for group in self._groups:  # from the start, so that a checkpoint before the first step has them too
-            zeros = torch.zeros_like(group.values.data)
-            step = torch.zeros((), device=zeros.device)
-            self._optimizer.state[group.values] = {
-                "step": step,
-                "exp_avg": zeros,
-                "exp_avg_sq": zeros.clone(),
-            }
+        self._betas = (config.beta1, config.beta2)
         self.average = (
             WeightAverage([group.values.data for group in self.groups()], config.ema_decay)
             if config.ema_decay
@@ -89,16 +116,23 @@ class FlatAdamW:
         self._clip = config.gradient_clip
         # 1.0 from the first step on that was not finite; the fused kernel then leaves everything as it is.
         self.broken = torch.zeros((), device=trainable[0].device)
-        self._optimizer.found_inf = self.broken  # type: ignore[attr-defined]
 
-    @property
-    def torch_optimizer(self) -> torch.optim.AdamW:
-        """What moves the weights, for a loop that is not ours; it knows nothing of clipping and averages."""
-        return self._optimizer
+    def as_torch_optimizer(self) -> torch.optim.AdamW:
+        """The same update over the same tensors, for a loop that is not ours; no clipping and no averages."""
+        optimizer = torch.optim.AdamW(
+            [{"params": [group.values], "weight_decay": group.decay} for group in self._groups],
+            betas=self._betas,
+            eps=_EPSILON,
+            fused=True,
+        )
+        for group in self._groups:
+            optimizer.state[group.values] = group.moments
+        optimizer.found_inf = self.broken  # type: ignore[attr-defined]
+        return optimizer
 
     def groups(self) -> list[FlatGroup]:
         """All parameters."""
-        return self._groups
+        return list(self._groups)
 
     def zero_gradients(self) -> None:
         """Forget the gradients of the last step."""
@@ -132,9 +166,8 @@ class FlatAdamW:
 
     def apply(self, rate: float) -> None:
         """Move the weights, unless a step was not finite."""
-        for parameters in self._optimizer.param_groups:
-            parameters["lr"] = rate
-        self._optimizer.step()
+        for group in self._groups:
+            group.apply(rate, self.broken)
 
     def averaged(self) -> contextlib.AbstractContextManager[None]:
         """Within it the model is what the run would give away: its average when it keeps one."""
@@ -148,9 +181,9 @@ class FlatAdamW:
     def moments(self) -> dict[str, Tensor]:
         """What the rule remembers of earlier gradients, by name; the tensors themselves."""
         return {
-            f"optimizer.{number}.{name}": self._optimizer.state[group.values][name]
+            f"optimizer.{number}.{name}": moment
             for number, group in enumerate(self._groups)
-            for name in ("step", "exp_avg", "exp_avg_sq")
+            for name, moment in group.moments.items()
         }
 
     def state(self) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
@@ -64,8 +65,8 @@ class _StepMaker(Trainer):
     def __init__(self, loop: TrainingLoop) -> None:
         parts = loop.parts
         self._method = parts.method
-        self._steps = _Steps(loop)
-        optimizer = loop.optimizer.torch_optimizer
+        optimizer = loop.optimizer.as_torch_optimizer()
+        self._steps = _Steps(loop, optimizer)
         super().__init__(
             model=parts.model,
             args=_arguments(loop),
@@ -90,8 +91,9 @@ class _StepMaker(Trainer):
 class _Steps(TrainerCallback):
     """Tells the loop of each step, and Trainer of the loop's wish to stop."""
 
-    def __init__(self, loop: TrainingLoop) -> None:
+    def __init__(self, loop: TrainingLoop, optimizer: AdamW) -> None:
         self._loop = loop
+        self._optimizer = optimizer
         self._random = _random_states()  # before Trainer seeds anew, draws and shuffles
         self._is_first = True
         self._loss = torch.zeros((), device=loop.parts.device)
@@ -111,7 +113,7 @@ class _Steps(TrainerCallback):
         self._loss = torch.zeros_like(self._loss)
         loop = self._loop
         # Only now: between two steps a person may have asked for another rate.
-        for parameters in loop.optimizer.torch_optimizer.param_groups:
+        for parameters in self._optimizer.param_groups:
             parameters["lr"] = loop.rate(loop.progress.step)
         for group in loop.optimizer.groups():
             group.collect_gradients()
