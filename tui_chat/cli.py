@@ -14,14 +14,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import metadata
+from typing import Any, NoReturn
 
 from engine.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    options = build_parser().parse_args(arguments)
+    options = _options_of_the_app(arguments) or build_parser().parse_args(arguments)
     try:
         code = options.run(options)
     except UserError as error:
@@ -52,14 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
         description="Chat with GPTs, train them, and watch and talk to them while they learn.",
         epilog="Without a command, the app opens. Keys: F1 help, Ctrl+P every command, Ctrl+Q quit.",
     )
-    parser.add_argument("--version", action="version", version=f"tui-chat {metadata.version('tui-chat')}")
-    parser.add_argument(
-        "-m", "--model", metavar="REF", help="model of the first pane, as in `tui-chat models`"
-    )
-    parser.add_argument("--persona", metavar="NAME", help="begin a chat with one of `tui-chat personas`")
-    parser.add_argument("--theme", help="colours of this session, such as textual-light")
-    parser.add_argument("--ascii", action="store_true", help="draw without boxes, dots and arrows")
-    parser.set_defaults(run=open_app, run_name=None)
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    _add_options_of_the_app(parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     commands_ask.add_ask_command(subparsers)
     commands_training.add_training_commands(subparsers)
@@ -69,6 +63,40 @@ def build_parser() -> argparse.ArgumentParser:
     commands_config.add_config_commands(subparsers)
     commands_evaluate.add_evaluate_command(subparsers)
     return parser
+
+
+def _options_of_the_app(arguments: Sequence[str] | None) -> argparse.Namespace | None:
+    """What the app is to open with; None when a command is named, help is asked for or something is wrong.
+
+    So the app opens without the commands, whose parsers are 30 ms of its start.
+    """
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    _add_options_of_the_app(parser)
+    try:
+        options, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError:
+        return None
+    return None if unknown else options
+
+
+def _add_options_of_the_app(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-m", "--model", metavar="REF", help="model of the first pane, as in `tui-chat models`"
+    )
+    parser.add_argument("--persona", metavar="NAME", help="begin a chat with one of `tui-chat personas`")
+    parser.add_argument("--theme", help="colours of this session, such as textual-light")
+    parser.add_argument("--ascii", action="store_true", help="draw without boxes, dots and arrows")
+    parser.set_defaults(run=open_app, run_name=None)
+
+
+class _Version(argparse.Action):
+    """`--version`; looked up only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib import metadata  # here: 20 ms that no other option needs
+
+        print(f"tui-chat {metadata.version('tui-chat')}")
+        parser.exit()
 
 
 def open_app(options: argparse.Namespace) -> int:

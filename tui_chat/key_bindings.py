@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 from textual.app import App
 from textual.binding import Binding
@@ -62,9 +63,9 @@ def key_in_words(node: DOMNode, id: str, *elsewhere: type[DOMNode]) -> str:
     """The first key that does `id`, bound around `node` or by the classes `elsewhere`; empty when none does."""
     remapped: Mapping[str, str] = getattr(node.app, "remapped_keys", {})
     for cls in (*(type(owner) for owner in node.ancestors_with_self), *elsewhere):
-        for key in _keys(cls.__mro__, remapped):
+        for key in _as_written(cls.__mro__):
             if key.id == id:
-                return key_words(node.app, key.keys[0])
+                return key_words(node.app, _remapped(key, remapped).keys[0])
     return ""
 
 
@@ -105,27 +106,41 @@ def _everywhere(app: App[object], remapped: Mapping[str, str]) -> Place:
 
 
 def _keys(classes: Iterable[type], remapped: Mapping[str, str]) -> tuple[Key, ...]:
-    """The keys of a class and its bases; a key bound anew hides what its base did with it."""
+    """The keys of a class and its bases, as the user has them."""
+    return tuple(_remapped(key, remapped) for key in _as_written(tuple(classes)))
+
+
+@cache
+def _as_written(classes: tuple[type, ...]) -> tuple[Key, ...]:
+    """As they are in the source; a key bound anew hides what its base did with it."""
     found: list[Binding] = []
     for cls in classes:
         taken = {binding.key for binding in found}
         own = list(Binding.make_bindings(cls.__dict__.get("BINDINGS", ())))
         found += [binding for binding in own if binding.key not in taken]
-    return _merged([binding for binding in found if binding.description], remapped)
+    return _merged([binding for binding in found if binding.description])
 
 
-def _merged(bindings: Iterable[Binding], remapped: Mapping[str, str]) -> tuple[Key, ...]:
+def _merged(bindings: Iterable[Binding]) -> tuple[Key, ...]:
     """One `Key` for all keys that do the same."""
     by_deed: dict[tuple[str, str | None], list[Binding]] = {}
     for binding in bindings:
         by_deed.setdefault((binding.description, binding.id), []).append(binding)
-    return tuple(_key(deed, id, same, remapped) for (deed, id), same in by_deed.items())
+    return tuple(_key(deed, id, same) for (deed, id), same in by_deed.items())
 
 
-def _key(deed: str, id: str | None, bindings: list[Binding], remapped: Mapping[str, str]) -> Key:
+def _key(deed: str, id: str | None, bindings: list[Binding]) -> Key:
     default = ",".join(dict.fromkeys(binding.key for binding in bindings))
-    wished = remapped.get(id or "", default)
-    return Key(tuple(key.strip() for key in wished.split(",")), deed, id, default)
+    return Key(_split(default), deed, id, default)
+
+
+def _remapped(key: Key, remapped: Mapping[str, str]) -> Key:
+    wished = remapped.get(key.id or "")
+    return key if wished is None else replace(key, keys=_split(wished))
+
+
+def _split(keys: str) -> tuple[str, ...]:
+    return tuple(key.strip() for key in keys.split(","))
 
 
 def _in_words(class_name: str) -> str:
