@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 from collections.abc import Iterable, Mapping
@@ -134,6 +135,9 @@ class TuiChatApp(App[None]):
 
     async def _begin_work(self) -> None:
         """What can wait for the first paint."""
+        if not gc.isenabled():  # as `start_app` left it
+            gc.freeze()  # what has been made until now stays: no later collection looks through it, a pause each
+            gc.enable()
         for problem in self.loaded.problems:
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()

@@ -6,6 +6,7 @@ The one rule: when the terminal cannot show the app, a sentence says so before a
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ def start_app(flags: Mapping[str, Any], run_name: str | None = None, persona: st
         UserError: when this is no terminal the app can be drawn on, or a flag is wrong.
     """
     _check_terminal()
+    gc.disable()  # until the first paint: a tenth of the start went into looking for garbage where none is yet
     from engine.paths import config_path
     from tui_chat.app import TuiChatApp
     from tui_chat.config import load_config
