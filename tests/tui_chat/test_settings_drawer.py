@@ -253,9 +253,8 @@ async def test_changes_in_quick_succession_are_saved_the_last_one_last() -> None
             app._driver.process_message(events.Key("right", None))  # type: ignore[union-attr]
         await pilot.press("escape")
         await until(pilot, lambda: not app.screen.query(SettingsDrawer))
-        assert app.chat.pane.settings.generation.temperature == 1.8
-        (kept,) = conversations.newest()
-        assert '"temperature":1.8' in kept.settings
+        await until(pilot, lambda: app.chat.pane.settings.generation.temperature == 1.8)
+        await until(pilot, lambda: '"temperature":1.8' in conversations.newest()[0].settings)
 
 
 async def test_settings_that_cannot_be_saved_hold_all_the_same_and_it_is_said(

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -25,6 +26,7 @@ from tui_chat.chat_settings import ChatSettings
 from tui_chat.text import one_line, plain, visible
 from tui_chat.value_scales import SCALES
 from tui_chat.widgets.value_slider import CHANGED_MARK, ValueSlider
+from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.widgets.chat_pane import ChatPane
@@ -157,10 +159,22 @@ class SettingsDrawer(Vertical):
     @on(ValueSlider.Changed)
     def _take_value(self, event: ValueSlider.Changed) -> None:
         event.stop()
-        now = self._pane.settings
-        name = event.slider.setting.name
-        generation = now.generation.with_changes("settings of this pane", **{name: event.value})
-        self._apply(now.with_changes("settings of this pane", generation=generation.to_dict()))
+        self._take_values()
+
+    def _take_values(self) -> None:
+        """What sliders show that was not shown to them; a message on its way may tell of an older value."""
+        if self._shown is None:
+            return
+        shown = self._shown.generation.to_dict()
+        changes = {
+            slider.setting.name: slider.value
+            for slider in self.query(ValueSlider)
+            if slider.value != shown[slider.setting.name]
+        }
+        if changes:
+            now = self._pane.settings
+            generation = now.generation.with_changes("settings of this pane", **changes)
+            self._apply(now.with_changes("settings of this pane", generation=generation.to_dict()))
 
     def on_descendant_blur(self) -> None:
         """A text of several lines is taken when the cursor leaves it: Enter is a new line there."""
@@ -183,9 +197,9 @@ class SettingsDrawer(Vertical):
         self._pane.session.settings = settings
         self._pane.refresh_title()
         self._show(settings)
-        self._save(self._pane, settings)
+        # A worker of the pane: keys typed just before Escape may arrive while the drawer goes, and its workers with it.
+        start_worker(self._pane, partial(self._save, self._pane, settings), group="save-settings")
 
-    @work(group="save-settings")
     async def _save(self, pane: ChatPane, settings: ChatSettings) -> None:
         async with self._saving:
             if pane.settings is settings:  # else a newer one waits behind this one
@@ -198,12 +212,8 @@ class SettingsDrawer(Vertical):
 
     async def action_close(self) -> None:
         """Take what was written, and go back to the prompt."""
+        self._take_values()
         self._take_prompt()
         self._leave()
-        async with self._saving:  # what waits to be saved dies with its worker
-            settings = self._pane.settings
-            try:
-                await self._pane.change_settings(settings)
-            except UserError as error:
-                self.notify(str(error), severity="error", markup=False)
-        self.remove()
+        async with self._saving:  # what is being saved is, before the drawer is seen to go
+            self.remove()
