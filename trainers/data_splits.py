@@ -47,6 +47,16 @@ def parts_of(config: TrainingConfig) -> DataParts:
     return data_parts(config.dataset, config.validation_dataset)
 
 
+def early_stopping_problem(config: TrainingConfig) -> str:
+    """Why `patience` would never end this run; empty when it can, or is not asked for."""
+    if not config.patience or config.validation_share or parts_of(config).validation:
+        return ""
+    return (
+        f"patience {config.patience} waits for a better validation, but nothing validates. Set validation_share "
+        "(such as 0.1) or a validation_dataset, or set patience to 0."
+    )
+
+
 def test_share_of(config: TrainingConfig) -> float:
     """The share of rows that is kept for testing; none where a test file came with the data."""
     return 0.0 if parts_of(config).test else config.test_share

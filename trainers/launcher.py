@@ -25,6 +25,7 @@ from engine.paths import private_directory
 from engine.process import child_environment
 from trainers.backends import check_backend
 from trainers.config import TrainingConfig
+from trainers.data_splits import early_stopping_problem
 from trainers.datasets import DataReport, inspect
 from trainers.durable_files import delete_directory, replace_file
 from trainers.own_datasets import dataset_path
@@ -68,13 +69,16 @@ def check_data(config: TrainingConfig) -> DataReport:
     """Look at the beginning of a run's data.
 
     Raises:
-        UserError: when there is none, or too little, nothing in it can be used, or it is of the wrong kind.
+        UserError: when there is none, or too little, nothing in it can be used, it is of the wrong kind, or lacks what
+            a setting needs.
     """
     if not config.dataset:
         raise UserError(
             "No data is named. Set dataset to a text file, a JSON lines file or a folder to learn from "
             "(--set dataset=FILE)."
         )
+    if problem := early_stopping_problem(config):
+        raise UserError(problem)
     report = inspect(Path(config.dataset), limit=_ROWS_LOOKED_AT if config.method == "fine_tuning" else 1)
     if report.has_nothing:
         first = f" Line {report.rejected[0].line}: {report.rejected[0].reason}." if report.rejected else ""

@@ -19,6 +19,7 @@ from engine.records import words_of
 from trainers.base_models import BaseModel, shape_of_run
 from trainers.config import TrainingConfig, read_recipe, recipe_text
 from trainers.data_files import is_data_name
+from trainers.data_splits import early_stopping_problem
 from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
 from trainers.estimates import Speed
 from trainers.model_shape import ModelShape
@@ -264,7 +265,7 @@ def data_problem(config: TrainingConfig, report: DataReport) -> str:
         return "There is nothing in it that can be used."
     if config.method != "pretraining" and not report.has_conversations:
         return "This recipe needs conversations, and this is running text. Choose a pretraining recipe."
-    return ""
+    return early_stopping_problem(config)
 
 
 def what_is_missing(

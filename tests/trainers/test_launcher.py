@@ -110,6 +110,11 @@ def test_a_run_is_detached_and_its_folder_names_do_not_confuse_it(
         ("text\n", {"method": "fine_tuning"}, "needs conversations; this is plain text"),
         (None, {}, "no such file"),
         ("text\n", {"dataset": ""}, "No data is named"),
+        (
+            "text\n" * 99,
+            {"patience": 3, "validation_share": 0.0},
+            "patience 3 waits .* nothing validates. Set",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_made(

@@ -74,6 +74,15 @@ def test_a_look_tells_everything_and_starts_nothing(
     assert code == 0 and "measured here just now" in out and "epochs of 1,980" in out
 
 
+@pytest.mark.parametrize("more", [(), ("--preflight",)])
+def test_early_stopping_without_validation_is_refused_before_the_look_and_the_start(
+    capsys: pytest.CaptureFixture[str], text: str, started: list[TrainingConfig], more: tuple[str, ...]
+) -> None:
+    code, out, err = train(capsys, text, "early_stopping_patience=2", "validation_share=0", *more)
+    assert (code, out, started) == (1, "", [])
+    assert "patience 2 waits for a better validation, but nothing validates" in err
+
+
 def test_what_does_not_fit_ends_with_exit_code_1_and_what_would(
     capsys: pytest.CaptureFixture[str], text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

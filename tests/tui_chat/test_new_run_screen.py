@@ -30,7 +30,7 @@ from tui_chat.run_form import config_of, free_name, leading_comment, name_proble
 from tui_chat.screens import new_run
 from tui_chat.screens.new_run import NewRunScreen
 from tui_chat.widgets import preflight_panel
-from tui_chat.widgets.data_tree import DataTree, OwnData, PathSuggester
+from tui_chat.widgets.data_tree import DataSuggester, DataTree, OwnData
 
 RECIPE = "shakespeare-char-cpu"
 
@@ -231,6 +231,16 @@ async def test_when_the_launcher_refuses_the_reason_is_shown_and_the_form_stays(
         assert app.results == []
 
 
+def test_early_stopping_without_validation_is_refused_unless_a_folder_brings_it(tmp_path: Path):
+    report = DataReport(format="plain_text", files=1, rows=9, characters=500, preview=("text",))
+    config = TrainingConfig(dataset=str(tmp_path), patience=2, validation_share=0.0)
+    assert "nothing validates" in run_form.data_problem(config, report)
+    for name in ("train.txt", "val.txt"):
+        (tmp_path / name).write_text("text\n")
+    assert run_form.data_problem(config, report) == ""
+    assert run_form.data_problem(config.with_changes("test", dataset="a.txt", patience=0), report) == ""
+
+
 async def test_the_estimate_counts_parameters_exactly_and_calls_its_time_a_guess(data: Path):
     async with FormApp().run_test(size=(120, 40)) as pilot:
         screen = await type_into(pilot, "data-path", "plays.txt")
@@ -281,9 +291,9 @@ async def test_the_tree_offers_data_files_and_shows_any_name_as_text(data: Path)
 
 async def test_a_typed_path_is_completed(data: Path):
     (data / "books").mkdir()
-    suggester = PathSuggester()
+    suggester = DataSuggester()
     assert await suggester.get_suggestion("pl") == "plays.txt"
-    assert await suggester.get_suggestion(f"{data}/bo") == f"{data}/books"
+    assert await suggester.get_suggestion(f"{data}/bo") == f"{data}/books/"
     assert await suggester.get_suggestion("photo") is None
     assert await suggester.get_suggestion("no/such/folder/x") is None
 
@@ -482,7 +492,7 @@ async def test_data_sets_of_chatting_are_offered_by_name_while_they_have_rows(
 
 
 async def test_the_beginning_of_a_name_is_completed_where_no_file_begins_so(data: Path) -> None:
-    suggest = PathSuggester().get_suggestion
+    suggest = DataSuggester().get_suggestion
     assert await suggest("my-c") is None  # it has no rows
     datasets_path().mkdir(parents=True)
     (datasets_path() / "my-corrections.jsonl").write_text("{}\n")
