@@ -24,7 +24,6 @@ from tui_chat.text import one_line
 
 LARGEST = 1_000_000  # bytes; far more than any context, and still quick to show
 _BLOCK = re.compile(r"\AFile `[^`\n]+`:\n\n(`{3,})[\w.+-]*\n.*?\n\1(?:\n\n|\Z)", re.DOTALL)
-_MOST_SUGGESTED = 200
 
 
 @dataclass(frozen=True)
@@ -135,24 +134,3 @@ def without_attachments(message: str) -> str:
     while match := _BLOCK.match(rest):
         rest = rest[match.end() :]
     return rest or message
-
-
-def paths_like(typed: str, folders_only: bool = False) -> list[tuple[str, bool]]:
-    """The paths that `typed` may become, as they would be typed, and whether each is a folder. May wait for a disk."""
-    typed = typed.lstrip("'\"")
-    folder, slash, begun = typed.rpartition("/")
-    try:
-        found = sorted(typed_path(folder + slash or ".").iterdir(), key=lambda path: path.name.lower())
-        rows = [(path.name, path.is_dir()) for path in found if _may_be_meant(path.name, begun)]
-    except (OSError, ValueError, RuntimeError):
-        return []
-    rows = [(name, is_folder) for name, is_folder in rows if is_folder or not folders_only]
-    rows.sort(key=lambda row: not row[1])
-    return [(f"{folder}{slash}{name}{'/' if is_folder else ''}", is_folder) for name, is_folder in rows][
-        :_MOST_SUGGESTED
-    ]
-
-
-def _may_be_meant(name: str, begun: str) -> bool:
-    is_hidden = name.startswith(".") and not begun.startswith(".")
-    return not is_hidden and name.lower().startswith(begun.lower()) and name.isprintable()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
 from engine.paths import prompts_path
-from tui_chat.attachments import paths_like, without_attachments
+from tui_chat.attachments import without_attachments
+from tui_chat.path_completion import paths_like
 from tui_chat.prompt_templates import PromptTemplate, prompt_templates, template_named
 from tui_chat.screens.choose_one import Choice, ChooseOne
 from tui_chat.slash_commands import SlashCommand, Suggestion, described, ranked, typed_for

@@ -12,7 +12,6 @@ from tui_chat.attachments import (
     LARGEST,
     Attachment,
     message_with,
-    paths_like,
     read_attachment,
     size_in_words,
     without_attachments,
@@ -78,20 +77,6 @@ def test_a_fence_is_longer_than_any_in_the_file_and_the_message_can_be_taken_apa
     assert without_attachments(message) == "Why?\n\nFile `c`:"
     assert without_attachments("plain") == "plain"
     assert without_attachments(message_with("", files)) == message_with("", files)
-
-
-def test_paths_are_completed_as_they_are_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "Notes").mkdir()
-    for name in ("notes.txt", ".hidden", "other"):
-        (tmp_path / name).write_text("x")
-    assert paths_like(f"{tmp_path}/no") == [(f"{tmp_path}/Notes/", True), (f"{tmp_path}/notes.txt", False)]
-    assert paths_like(f"{tmp_path}/.h") == [(f"{tmp_path}/.hidden", False)]
-    assert paths_like(f"'{tmp_path}/oth") == [(f"{tmp_path}/other", False)]
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert ("~/other", False) in paths_like("~/")
-    monkeypatch.chdir(tmp_path)
-    assert ("other", False) in paths_like("")
-    assert paths_like(f"{tmp_path}/missing/x") == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from tui_chat.screens.import_dialog import ImportDialog
 from tui_chat.screens.question import Question
 from tui_chat.screens.recent_chats import RecentChats
 from tui_chat.widgets.conversation_titles import Titles
-from tui_chat.widgets.file_input import completed
 
 
 def library(*titles: str) -> Conversations:
@@ -269,16 +268,6 @@ async def test_an_import_stays_open_with_what_is_wrong_and_then_says_what_it_did
         await until(pilot, lambda: app.screen is app.chat)
         await until(pilot, lambda: "Imported 1 conversation." in notices(app))
         await until(pilot, lambda: "Imported?" in shown(app))
-
-
-def test_file_names_are_completed_from_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "chats").mkdir()
-    (tmp_path / "chats" / "old.json").touch()
-    (tmp_path / "bad\x1b[31m").touch()
-    assert completed("ch") == "chats/"
-    assert completed(f"{tmp_path}/chats/o") == f"{tmp_path}/chats/old.json"
-    assert [completed(text) for text in ("", "nothing", "bad", "no/such/folder")] == [None] * 4
 
 
 async def test_of_many_conversations_only_pages_are_in_the_list_and_the_next_one_comes_in_time() -> None:

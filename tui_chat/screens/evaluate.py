@@ -24,7 +24,7 @@ from trainers.evaluation import Evaluation, EvaluationProcess, EvaluationProgres
 from trainers.run_directory import RunDirectory
 from tui_chat.commands_evaluate import in_words
 from tui_chat.text import plain, visible
-from tui_chat.widgets.data_tree import PathSuggester
+from tui_chat.widgets.data_tree import DataSuggester
 from tui_chat.widgets.dialog_keys import DialogKeys
 
 _SPLITS = (
@@ -99,7 +99,7 @@ class EvaluateScreen(ModalScreen[None]):
                 yield Input(
                     visible(self._data),
                     placeholder="a file or folder of text or conversations",
-                    suggester=PathSuggester(),
+                    suggester=DataSuggester(),
                     id="data",
                     compact=True,
                 )

@@ -32,7 +32,7 @@ from tui_chat.run_form import CheckedData, Recipe
 from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
-from tui_chat.widgets.data_tree import DataTree, OwnData, PathSuggester
+from tui_chat.widgets.data_tree import DataSuggester, DataTree, OwnData
 from tui_chat.widgets.dialog_keys import with_keys
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.preflight_panel import PreflightPanel
@@ -84,7 +84,7 @@ class NewRunScreen(Screen[str | None]):
                         placeholder="path of a file (text, JSON, CSV, Parquet) or of a folder",
                         id="data-path",
                         compact=True,
-                        suggester=PathSuggester(),
+                        suggester=DataSuggester(),
                     )
                 yield Static(id="data-report", markup=False)
                 yield OwnData()

@@ -5,7 +5,6 @@ The one rule: names of files are foreign text; they are shown as text, whatever 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import ClassVar
 from rich.text import Text, TextType
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, OptionList
 from textual.widgets.option_list import Option
 
@@ -22,8 +20,7 @@ from trainers.own_datasets import OWN_DATASETS
 from tui_chat.quantities import counted
 from tui_chat.run_form import is_data_file
 from tui_chat.text import plain, visible
-
-_MOST_NAMES = 2000  # of a folder, when completing
+from tui_chat.widgets.file_input import PathSuggester
 
 
 class DataTree(DirectoryTree):
@@ -80,29 +77,15 @@ class OwnData(OptionList):
         self.post_message(self.Chosen(event.option_id or ""))
 
 
-class PathSuggester(Suggester):
-    """Completes the path that is being typed with the first name that fits."""
+class DataSuggester(PathSuggester):
+    """Completes a path of data, or where there is none so, the name of a data set of one's own."""
 
     def __init__(self) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
+        super().__init__(is_data_file)
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The rest of the name of a folder or a data file."""
-        folder, slash, beginning = value.rpartition("/")
-        names = await asyncio.to_thread(_names_in, folder + slash or ".", beginning) if value else []
-        if not names and value:
-            names = [one.name for one in OWN_DATASETS if one.name.startswith(value) and one.rows]
-        return folder + slash + names[0] if names else None
-
-
-def _names_in(folder: str, beginning: str) -> list[str]:
-    """Folders and data files whose name begins so; none that would show control characters."""
-    try:
-        entries = [
-            path for path, _ in zip(Path(folder).expanduser().iterdir(), range(_MOST_NAMES), strict=False)
-        ]
-        fitting = [path for path in entries if path.name.startswith(beginning or "")]
-        names = sorted(path.name for path in fitting if path.is_dir() or is_data_file(path))
-    except (OSError, RuntimeError, ValueError):
-        return []
-    return [name for name in names if name == visible(name) and (beginning or not name.startswith("."))]
+        """The rest of the name of a folder, a data file or a data set."""
+        if path := await super().get_suggestion(value):
+            return path
+        named = [one.name for one in OWN_DATASETS if value and one.name.startswith(value) and one.rows]
+        return named[0] if named else None

@@ -1,19 +1,18 @@
 """A line for the name of a file, completed from what is in the folder.
 
-The one rule: nothing but names is read while one types.
+The one rule: what completes it may wait for a disk, so it runs beside the screen.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from engine.paths import typed_path
-from tui_chat.text import visible
+from tui_chat.path_completion import any_file, completed
 
 
 class FileInput(Input):
@@ -21,32 +20,18 @@ class FileInput(Input):
 
     def __init__(self, value: str = "", placeholder: str = "", compact: bool = False) -> None:
         super().__init__(
-            value, placeholder=placeholder, compact=compact, suggester=FilesHere(), select_on_focus=False
+            value, placeholder=placeholder, compact=compact, suggester=PathSuggester(), select_on_focus=False
         )
 
 
-class FilesHere(Suggester):
-    """Completes the last part of a path."""
+class PathSuggester(Suggester):
+    """Completes the path that is being typed."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_meant: Callable[[Path], bool] = any_file) -> None:
+        """Of files, those that are meant are suggested."""
         super().__init__(case_sensitive=True, use_cache=False)
+        self._is_meant = is_meant
 
     async def get_suggestion(self, value: str) -> str | None:
         """The path with its last part completed; None where nothing fits."""
-        return await asyncio.to_thread(completed, value)
-
-
-def completed(text: str) -> str | None:
-    """`text` with the first name of the folder that begins as it ends; folders end with a separator."""
-    before, begun = os.path.split(text)
-    if not begun:
-        return None
-    try:
-        names = sorted(
-            path for path in Path(typed_path(before or ".")).iterdir() if path.name.startswith(begun)
-        )
-        ending = os.sep if names and names[0].is_dir() else ""
-    except (OSError, ValueError):
-        return None
-    end = names[0].name.removeprefix(begun) + ending if names else ""
-    return text + end if end and visible(end) == end else None
+        return await asyncio.to_thread(completed, value, self._is_meant)
