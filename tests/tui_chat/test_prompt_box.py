@@ -148,7 +148,9 @@ async def test_help_lists_every_command_and_puts_the_chosen_one_into_the_box() -
     app = fake_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*"/help", "enter")
-        await until(pilot, lambda: isinstance(app.screen, ChooseOne))
+        await until(pilot, lambda: "the model is to be; alone:" in " ".join(screen_text(app).split()))
+        assert isinstance(app.screen, ChooseOne)
+        assert "…" not in screen_text(app)  # everything is read in full, on more lines than one
         await pilot.press(*"nucleus")
         assert "Nothing has these words" in screen_text(app)
         await pilot.press(*["backspace"] * 7, *"rename")

@@ -2,6 +2,7 @@
 
     text = await app.push_screen_wait(ChooseOne("What you sent", [Choice(text) for text in newest_first]))
 
+What a row is about stands beside it, on more lines where the window is narrow.
 The one rule: the order is the caller's; typing only leaves out.
 """
 
@@ -17,7 +18,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.css.styles import RulesMap
 from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import RenderOptions, Visual
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -27,6 +32,8 @@ from tui_chat.widgets.dialog_keys import DialogKeys
 _MOST_ROWS = 200
 _WIDEST_VALUE = 30  # cells; what stands after longer ones is out of line
 _LONGEST_ROW = 120
+_LEAST_BESIDE = 24  # cells; in less room, what a row is about stands below it
+_INDENT = 2
 _BEFORE_FOUND = 30  # characters shown before the first word that was found
 
 
@@ -104,7 +111,38 @@ class ChooseOne(ModalScreen[str | None]):
             self.dismiss(self._values[place])
 
 
-def _row(choice: Choice, words: Sequence[str], width: int) -> Content:
+class _Row(Visual):
+    """A value and what it is about, as wide as the list is."""
+
+    def __init__(self, value: Content, what: Content, column: int) -> None:
+        """`column` is where the list would like the second to begin."""
+        self._value, self._what = value, what
+        self._column = max(column, value.cell_length + _INDENT)
+
+    def _content(self, width: int) -> Content:
+        if not self._what:
+            return self._value
+        room = width - self._column
+        if room < min(_LEAST_BESIDE, self._what.cell_length):
+            below = self._what.wrap(max(width - _INDENT, 1))
+            return Content("\n").join([self._value, *(line.pad_left(_INDENT) for line in below)])
+        first, *more = self._what.wrap(room)
+        beside = self._value.pad_right(self._column - self._value.cell_length) + first
+        return Content("\n").join([beside, *(line.pad_left(self._column) for line in more)])
+
+    def render_strips(
+        self, width: int, height: int | None, style: Style, options: RenderOptions
+    ) -> list[Strip]:
+        return self._content(width).render_strips(width, height, style, options)
+
+    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
+        return self._content(container_width).get_optimal_width(rules, container_width)
+
+    def get_height(self, rules: RulesMap, width: int) -> int:
+        return self._content(width).get_height(rules, width)
+
+
+def _row(choice: Choice, words: Sequence[str], width: int) -> _Row:
     """The value on a line, from shortly before the first word that was found."""
     lowered = choice.value.lower()
     places = [place for word in words if (place := lowered.find(word)) > _LONGEST_ROW // 2]
@@ -112,5 +150,4 @@ def _row(choice: Choice, words: Sequence[str], width: int) -> Content:
     value = ("…" if start else "") + one_line(choice.value[start:], _LONGEST_ROW)
     lines = choice.value.count("\n") + 1
     what = choice.what or (f"{lines:,} lines" if lines > 1 else "")
-    gap = " " * (max(width - cell_len(value), 0) + 2)
-    return Content.assemble(plain(value), plain(gap + what).stylize("dim"))
+    return _Row(plain(value), plain(what).stylize("dim"), width + _INDENT if choice.what else 0)
