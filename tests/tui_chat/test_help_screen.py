@@ -91,10 +91,13 @@ async def test_keys_with_an_id_become_settings() -> None:
         assert found["keys.app.help"] == "f1"
 
 
-async def test_it_names_the_palette_and_scrolls_and_goes_away() -> None:
+async def test_it_begins_with_first_steps_names_the_palette_scrolls_and_goes_away() -> None:
     async with Host().run_test(size=(80, 24)) as pilot:
         await pilot.press("f1")
         assert "Ctrl+P opens the command palette" in text_of(pilot.app)
+        titles = [pilot.app.screen.query(".help-title").first(), pilot.app.screen.query(".help-title").last()]
+        assert [str(title.render()) for title in titles] == ["Getting going", "Keys here"]
+        assert titles[0].region.y < titles[1].region.y < 24  # both are seen without scrolling
         await pilot.press("end")
         await pilot.pause()
         assert pilot.app.screen.query_one("#help").scroll_y > 0

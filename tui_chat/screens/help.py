@@ -1,4 +1,4 @@
-"""What the keys do here, and how to get going.
+"""How to get going, and what the keys do here.
 
 The keys are read from the bindings of the screen below (`key_bindings`), so this page is never out of date.
 The one rule: no key is written down here.
@@ -23,23 +23,23 @@ from tui_chat.widgets.key_hints import KeyHints
 GETTING_STARTED = (
     (
         "Talk",
-        "Write in the box below the chat. The model loads while you write; nothing leaves this machine unless you "
-        "choose the model of a server. A / at the beginning lists commands, such as /system, /attach or /joke.",
+        "Write in the box below the chat; the model loads meanwhile. Nothing leaves this machine unless you choose "
+        "the model of a server. A / at the beginning lists commands, such as /system, /attach or /joke.",
     ),
     (
         "Everything",
         "$palette opens the command palette: type a few letters of what you want, such as model, new chat, joke, "
-        "poem, theme or quit.",
+        "theme or quit.",
     ),
     (
         "Another model",
-        "Choose 'model' in the palette: the built-in one, a folder with a GPT-2-like model, one you trained "
-        "(run:NAME), one from the Hugging Face Hub (hf:OWNER/NAME), or one of a server (api:PROVIDER/MODEL).",
+        "'model' in the palette: the built-in one, one in a folder, one you trained (run:NAME), one from the "
+        "Hugging Face Hub (hf:OWNER/NAME), or one of a server (api:PROVIDER/MODEL).",
     ),
     (
         "Train your own",
-        "Choose 'training' in the palette, then a new run: give it a text file, or conversations, and a recipe. It "
-        "goes on when you close this program, and you can chat with it while it learns.",
+        "'training' in the palette, then a new run: give it a text file, or conversations, and a recipe. It goes "
+        "on when you close this program, and you can chat with it while it learns.",
     ),
     (
         "In a shell",
@@ -49,7 +49,7 @@ GETTING_STARTED = (
 
 
 class HelpScreen(Screen[None]):
-    """Keys and first steps for the screen it was called from."""
+    """First steps, and the keys of the screen it was called from."""
 
     CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -65,15 +65,15 @@ class HelpScreen(Screen[None]):
         below = self._screen_below()
         places = places_of(below, self._remapped) if below else []
         with VerticalScroll(id="help"):
+            yield Static(Content.styled("Getting going", "bold"), classes="help-title")
+            first_steps = (self._paragraph(name, text) for name, text in GETTING_STARTED)
+            yield Static(Content("\n").join(first_steps), classes="help-paragraphs")
             yield Static(Content.styled(self._title(), "bold"), classes="help-title")
             if below is not None and below.HELP:
                 yield Static(plain(below.HELP), classes="help-about")
             with ItemGrid(min_column_width=50, id="help-places"):
                 for place in places:
                     yield Static(self._keys(place), classes="help-place")
-            yield Static(Content.styled("Getting going", "bold"), classes="help-title")
-            for name, text in GETTING_STARTED:
-                yield Static(self._paragraph(name, text), classes="help-paragraph")
         yield KeyHints()
 
     def on_mount(self) -> None:
