@@ -12,9 +12,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from engine.errors import UserError
+from engine.errors import UserError, said_with
 from engine.records import Record, at_least, between, word
-from trainers.familiar_names import with_our_names
+from trainers.familiar_names import as_typed, with_our_names
 
 Method = Literal["pretraining", "fine_tuning"]
 RECIPES_PATH = Path(__file__).parent / "recipes"
@@ -176,8 +176,10 @@ def read_config(path: Path) -> TrainingConfig:
     Raises:
         UserError: when the file cannot be read or a setting is wrong; names file, line or setting.
     """
-    settings = with_our_names(_read_toml(path.read_text, str(path)), TrainingConfig().batch_size, str(path))
-    return TrainingConfig.from_dict(settings, str(path))
+    written = _read_toml(path.read_text, str(path))
+    settings = with_our_names(written, TrainingConfig().batch_size, str(path))
+    with said_with(as_typed(written), str(path)):
+        return TrainingConfig.from_dict(settings, str(path))
 
 
 def recipe_names() -> list[str]:

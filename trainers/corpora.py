@@ -190,9 +190,8 @@ def check_sizes(files: TokenFiles, validation_wanted: bool, source: str) -> None
     Raises:
         UserError: when there is too little of it; says what to change.
     """
-    unused = (
-        f" {files.rejected:,} lines of it cannot be used; `tui-chat data` says why." if files.rejected else ""
-    )
+    lost = "1 line" if files.rejected == 1 else f"{files.rejected:,} lines"
+    unused = f" {lost} of it cannot be used; `tui-chat data` says why." if files.rejected else ""
     if files.train_tokens == 0:
         raise UserError(f"{source}: there is nothing to learn from in this data set.{unused}")
     if files.method == "pretraining" and files.train_tokens <= files.context_length:

@@ -37,6 +37,11 @@ _SAME_MEANING = {
 _PER_DEVICE, _ACCUMULATION = "per_device_train_batch_size", "gradient_accumulation_steps"
 
 
+def as_typed(values: Mapping[str, Any]) -> dict[str, str]:
+    """Our names of the settings that were given under others', for `said_with`."""
+    return {ours: theirs for theirs, ours in _SAME_MEANING.items() if theirs in values}
+
+
 def with_our_names(values: Mapping[str, Any], batch_size: int, source: str) -> dict[str, Any]:
     """Settings as given, with others' names replaced by ours; `batch_size` is what holds when none is given.
 

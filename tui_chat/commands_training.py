@@ -18,7 +18,7 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
+from engine.errors import UserError, said_with
 from engine.paths import runs_path
 from tui_chat.commands_data import add_data_command
 from tui_chat.commands_plot import add_plot_options, plot_runs
@@ -175,7 +175,7 @@ def with_settings(config: TrainingConfig, changes: list[str]) -> TrainingConfig:
         UserError: naming the setting that does not exist or does not fit.
     """
     from trainers.config import TrainingConfig
-    from trainers.familiar_names import with_our_names
+    from trainers.familiar_names import as_typed, with_our_names
 
     hints = typing.get_type_hints(TrainingConfig)
     values: dict[str, object] = {}
@@ -184,7 +184,8 @@ def with_settings(config: TrainingConfig, changes: list[str]) -> TrainingConfig:
         if not equals:
             raise UserError(f"--set {change}: write it as KEY=VALUE, such as --set max_steps=500.")
         values[key.strip()] = value if hints.get(key.strip()) is str else _toml_value(value)
-    return config.with_changes("--set", **with_our_names(values, config.batch_size, "--set"))
+    with said_with(as_typed(values), "--set"):
+        return config.with_changes("--set", **with_our_names(values, config.batch_size, "--set"))
 
 
 def list_all_runs(as_json: bool) -> int:

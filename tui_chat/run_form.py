@@ -144,6 +144,8 @@ def config_of(
     except UserError as error:
         message = str(error).removeprefix(f"{_SOURCE}: ")
         field = next((name for name in reversed(FIELDS) if name in message and name in texts), "")
+        for name, title in FIELDS.items():  # as the form calls them
+            message = re.sub(rf"\b{name}\b", title, message)
         return None, {field: message}
 
 

@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.errors import UserError
+from engine.errors import UserError, said_with
 from engine.model_card import read_json
 from engine.models.directory_checks import check_directory, weight_files
 from engine.models.gpt import GPT, GPTConfig
@@ -116,6 +116,20 @@ def load_gpt(
     return model.to(device).eval()
 
 
+_NAMES_IN_FILE: dict[
+    str, tuple[str, Any]
+] = {  # of a GPT-2's config.json, and what holds where one is left out
+    "vocab_size": ("vocab_size", 50257),
+    "context_length": ("n_positions", 1024),
+    "embedding_size": ("n_embd", 768),
+    "num_layers": ("n_layer", 12),
+    "num_heads": ("n_head", 12),
+    "tied_head": ("tie_word_embeddings", True),
+    "activation": ("activation_function", "gelu_new"),
+    "layer_norm_epsilon": ("layer_norm_epsilon", 1e-5),
+}
+
+
 def read_gpt_config(directory: Path) -> GPTConfig:
     """The shape of the GPT-2 in a directory.
 
@@ -136,21 +150,11 @@ def read_gpt_config(directory: Path) -> GPTConfig:
         raise UserError(f"{source}: the scratch GPT's feed-forward is 4 x n_embd wide. Use --backend hf.")
     ours = data.get("scratch_gpt")
     ours = ours if isinstance(ours, dict) else {}
-    return GPTConfig.from_dict(
-        {
-            "vocab_size": data.get("vocab_size", 50257),
-            "context_length": data.get("n_positions", 1024),
-            "embedding_size": width,
-            "num_layers": data.get("n_layer", 12),
-            "num_heads": data.get("n_head", 12),
-            "tied_head": data.get("tie_word_embeddings", True),
-            "activation": data.get("activation_function", "gelu_new"),
-            "layer_norm_epsilon": data.get("layer_norm_epsilon", 1e-5),
-            "bias": ours.get("bias", True),
-            "qkv_bias": ours.get("qkv_bias", True),
-        },
-        source,
-    )
+    settings = {name: data.get(theirs, default) for name, (theirs, default) in _NAMES_IN_FILE.items()}
+    with said_with({name: theirs for name, (theirs, _) in _NAMES_IN_FILE.items()}, source):
+        return GPTConfig.from_dict(
+            {**settings, "bias": ours.get("bias", True), "qkv_bias": ours.get("qkv_bias", True)}, source
+        )
 
 
 def _to_hugging_face(config: GPTConfig, end_of_text: int | None, dtype: torch.dtype) -> dict[str, Any]:

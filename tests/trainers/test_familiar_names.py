@@ -88,6 +88,16 @@ def test_a_configuration_file_may_use_them_too(tmp_path: Path) -> None:
     assert (config.batch_size, config.micro_batch_size, config.num_train_epochs) == (6, 2, 3.0)
 
 
+def test_what_is_wrong_in_a_configuration_file_is_told_in_the_names_it_uses(tmp_path: Path) -> None:
+    path = tmp_path / "num_heads.toml"
+    path.write_text("n_embd = 100\nn_head = 6\n")
+    with pytest.raises(UserError, match=r"num_heads.toml: n_embd 100 must be a multiple of n_head 6\.$"):
+        read_config(path)
+    path.write_text("n_embd = 100\nnum_heads = 6\n")
+    with pytest.raises(UserError, match=r"n_embd 100 must be a multiple of num_heads 6\.$"):
+        read_config(path)
+
+
 def test_trainer_knows_no_muon_and_no_average() -> None:
     for change in ({"optimizer": "muon"}, {"ema_decay": 0.9}):
         with pytest.raises(UserError, match="backend hf does"):

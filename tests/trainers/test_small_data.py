@@ -11,6 +11,7 @@ from trainers.corpus_building import conversations
 from trainers.data_splits import divider, split_of, training_characters
 from trainers.evaluation_data import ChosenData, Shares
 from trainers.launcher import start_run
+from trainers.methods.assembly import open_data
 from trainers.small_data import try_out
 from trainers.tokenizer_choice import make_tokenizer
 
@@ -97,11 +98,24 @@ def test_a_text_that_is_too_small_is_refused_before_there_is_a_run(
     assert not (tmp_path / "runs" / "short").exists()
 
 
-def test_where_most_of_a_text_cannot_be_read_that_is_told_as_well(tmp_path: Path):
+@pytest.mark.parametrize(("lost", "words"), [(40, "40 lines of it"), (1, " 1 line of it")])
+def test_where_most_of_a_text_cannot_be_read_that_is_told_as_well(tmp_path: Path, lost: int, words: str):
     data = tmp_path / "latin.txt"
-    data.write_bytes(b"few\n" + "déjà vu\n".encode("latin-1") * 40)
-    with pytest.raises(UserError, match="40 lines of it cannot be used; `tui-chat data` says why"):
+    data.write_bytes(b"few\n" + "déjà vu\n".encode("latin-1") * lost)
+    with pytest.raises(UserError, match=f"{words} cannot be used; `tui-chat data` says why"):
         try_out(config(data))
+
+
+@pytest.mark.parametrize(
+    ("lost", "words"), [(1, "1 line could not be used"), (2, "2 lines could not be used")]
+)
+def test_the_log_says_how_many_lines_were_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, lost: int, words: str
+):
+    data = tmp_path / "rows.jsonl"
+    data.write_text('{"text": "All work and no play makes Jack a dull boy."}\n' * 9 + "not JSON\n" * lost)
+    open_data(config(data, validation_share=0.0), tmp_path / "tokens", lambda stage: None)
+    assert [record.getMessage() for record in caplog.records] == [words]
 
 
 def test_the_trial_counts_exactly_what_the_run_will_read(tmp_path: Path):

@@ -62,6 +62,7 @@ def test_settings_are_refused_with_their_names(capsys: pytest.CaptureFixture[str
         "max_steps=0": "max_steps must be at least 1",
         "max_steps=many": "max_steps must be a whole number",
         "dropout=nan": "dropout must be a finite number",
+        "n_head=7": "must be a multiple of n_head 7",  # as it was typed
     }
     for setting, words in refused.items():
         code, _, errors = command(

@@ -13,10 +13,11 @@ from textual.widgets import Input, Select, Static, TabbedContent
 
 from tests.tui_chat.test_new_run_screen import FormApp, settle
 from trainers.config import TrainingConfig
-from trainers.data_lens import Kind, LensToken
+from trainers.data_lens import Kind, LensReport, LensToken
+from trainers.datasets import DataReport
 from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.screens.new_run import NewRunScreen
-from tui_chat.widgets.lens_row import token_words
+from tui_chat.widgets.lens_row import facts_words, token_words
 
 
 @pytest.fixture
@@ -27,6 +28,15 @@ def chats(tmp_path: Path) -> Path:
     path = tmp_path / "chats.jsonl"
     path.write_text("\n".join([*lines, "[nonsense"]) + "\n")
     return path
+
+
+def test_of_one_row_nothing_is_said_as_of_several() -> None:
+    data = DataReport(format="alpaca", files=1, rows=2, characters=9)
+    report = LensReport(
+        data=data, method="pretraining", tokenizer="char", chat_format="", context_length=8, train_rows=1
+    )
+    report = report.with_changes("test", validation_rows=1, lengths={"shortest": 1, "longest": 3})
+    assert "1 row trains, 1 validates" in str(facts_words(report, "a.jsonl"))
 
 
 class LensApp(App[None]):

@@ -130,7 +130,7 @@ async def test_settings_that_contradict_each_other_are_named(data: Path):
     async with FormApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
         screen = await type_into(pilot, "field-embedding_size", "130")
-        assert "must be a multiple of num_heads" in text_of(screen, "#note-embedding_size")
+        assert "Width 130 must be a multiple of Heads 4" in text_of(screen, "#note-embedding_size")
 
 
 async def test_lines_that_cannot_be_used_are_counted_with_their_reasons(data: Path):

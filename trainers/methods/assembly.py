@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from engine.tokenizers.chat_format import ChatFormat
 from engine.tokenizers.chat_formats import chat_format_of
 from engine.tokenizers.loading import load_tokenizer
 from trainers.config import TrainingConfig
-from trainers.corpora import Corpus, is_built
+from trainers.corpora import Corpus, TokenFiles, is_built
 from trainers.corpus_building import build_corpus
 from trainers.methods.fine_tuning import FineTuning
 from trainers.methods.method import TrainingMethod
@@ -127,14 +127,27 @@ def open_data(
     corpus = Corpus(tokens_path, config.prompt_loss)
     files = corpus.files
     logger.info("%d training tokens, %d validation tokens", files.train_tokens, files.validation_tokens)
-    for count, what in (
-        (files.rejected, "lines could not be used"),
-        (files.truncated, "conversations were cut to the context length"),
-        (files.unknown_characters, "characters are not in the vocabulary"),
+    for words in _what_is_lost(corpus.files):
+        logger.warning("%s", words)
+    return corpus, tokenizer, chat_format_of(tokens_path, tokenizer)
+
+
+def _what_is_lost(files: TokenFiles) -> Iterator[str]:
+    for count, one, several in (
+        (files.rejected, "line could not be used", "lines could not be used"),
+        (
+            files.truncated,
+            "conversation was cut to the context length",
+            "conversations were cut to the context length",
+        ),
+        (
+            files.unknown_characters,
+            "character is not in the vocabulary",
+            "characters are not in the vocabulary",
+        ),
     ):
         if count:
-            logger.warning("%d %s", count, what)
-    return corpus, tokenizer, chat_format_of(tokens_path, tokenizer)
+            yield f"{count:,} {one if count == 1 else several}"
 
 
 def choose_training_precision(asked: str, device: torch.device, embedding_size: int) -> str:

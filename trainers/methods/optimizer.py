@@ -60,9 +60,7 @@ class AdamWGroup(FlatGroup):
 
     def __init__(self, parameters: list[nn.Parameter], config: TrainingConfig, decay: float) -> None:
         super().__init__(parameters)
-        zeros = torch.zeros_like(
-            self.values.data
-        )  # from the start: a checkpoint before the first step has them
+        zeros = torch.zeros_like(self.values.data)  # at once: a checkpoint before the first step has them
         self.moments = {
             "step": torch.zeros((), device=zeros.device),
             "exp_avg": zeros,

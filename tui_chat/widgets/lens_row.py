@@ -73,7 +73,9 @@ def facts_words(report: LensReport, name: str) -> Content:
         spread = (
             f"tokens a row {lengths.shortest:,}-{lengths.longest:,}, median {lengths.median:,}, 95 % up to"
         )
-        sides = f"{report.train_rows:,} rows train, {report.validation_rows:,} validate"
+        trains = "row trains" if report.train_rows == 1 else "rows train"
+        validates = "validates" if report.validation_rows == 1 else "validate"
+        sides = f"{report.train_rows:,} {trains}, {report.validation_rows:,} {validates}"
         sides += f", {report.test_rows:,} are kept for testing" if report.test_rows else ""
         lines.append(Content.styled(f"{sides} · {spread} {lengths.p95:,}", "$foreground 70%"))
     if report.windows:

@@ -123,9 +123,9 @@ def test_weights_that_do_not_fit_are_named(
         ({"model_type": "llama"}, "this is a 'llama' model"),
         ({"n_inner": 17}, "4 x n_embd wide"),
         ({"scale_attn_by_inverse_layer_idx": True}, "does not compute 'scale_attn_by_inverse_layer_idx'"),
-        ({"activation_function": "relu"}, "activation must be one of: gelu, gelu_new"),
-        ({"n_layer": "two"}, "num_layers must be a whole number"),
-        ({"n_head": 5}, "embedding_size 16 must be a multiple of num_heads 5"),
+        ({"activation_function": "relu"}, "activation_function must be one of: gelu, gelu_new"),
+        ({"n_layer": "two"}, "n_layer must be a whole number"),
+        ({"n_head": 5}, "n_embd 16 must be a multiple of n_head 5"),
         ({"n_head": 0}, "every size of a model must be at least 1"),
     ],
 )
