@@ -1,5 +1,7 @@
-"""Flags that several commands share: where a model runs, and how it replies.
+"""What several commands share: actions of their own, and flags for where a model runs and how it replies.
 
+    parser, actions = add_listing(subparsers, "models", list_models, "list the models at hand")
+    add_action(actions, "show", show_model, "what a model says about itself")
     add_engine_flags(parser)        --device --threads --trust-remote-code
     add_sampling_flags(parser)      --max-new-tokens --temperature ...
     sampling_wishes(options)        {"temperature": 0.5}: only what was given
@@ -11,11 +13,34 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from typing import Any
 
 from engine.errors import UserError
 
+Run = Callable[[argparse.Namespace], int]
 SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed")
+
+
+def add_listing(
+    subparsers: Any, name: str, run: Run, about: str, json: str = "one JSON object per line"
+) -> tuple[argparse.ArgumentParser, Any]:
+    """A command that lists when it is given nothing, and what its actions are added to."""
+    parser = add_action(subparsers, name, run, about, json)
+    return parser, parser.add_subparsers(metavar="ACTION")
+
+
+def add_action(
+    subparsers: Any, name: str, run: Run, about: str, json: str | None = None
+) -> argparse.ArgumentParser:
+    """A command, or an action of one; `json` tells what --json prints, and None that there is no such flag."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name, help=about, description=about[0].upper() + about[1:]
+    )
+    if json is not None:
+        parser.add_argument("--json", action="store_true", help=json)
+    parser.set_defaults(run=run)
+    return parser
 
 
 def add_engine_flags(

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.paths import config_path
+from tui_chat.command_flags import add_action, add_listing
 from tui_chat.config import (
     LoadedConfig,
     Setting,
@@ -29,31 +30,20 @@ from tui_chat.config import (
     value_of,
 )
 
+_JSON = "one JSON object"
+
 
 def add_config_commands(subparsers: Any) -> None:
     """Add `config` and `doctor` to the command line."""
-    config = subparsers.add_parser("config", help="show and change settings")
-    config.add_argument("--json", action="store_true", help="one JSON object")
-    config.set_defaults(run=show_config)
-    actions = config.add_subparsers(metavar="ACTION")
-    path = _action(actions, "path", show_path, "where the settings file is")
-    show = _action(actions, "show", show_config, "every setting, its value and where it comes from")
-    get = _action(actions, "get", get_setting, "one value")
+    _, actions = add_listing(subparsers, "config", show_config, "show and change settings", _JSON)
+    add_action(actions, "path", show_path, "where the settings file is", _JSON)
+    add_action(actions, "show", show_config, "every setting, its value and where it comes from", _JSON)
+    get = add_action(actions, "get", get_setting, "one value", _JSON)
     get.add_argument("key", metavar="KEY", help="such as generation.temperature")
-    put = _action(actions, "set", set_setting, "change one setting in the file")
+    put = add_action(actions, "set", set_setting, "change one setting in the file", _JSON)
     put.add_argument("key", metavar="KEY", help="such as ui.theme")
     put.add_argument("value", metavar="VALUE", help="such as nord; none = back to the default")
-    doctor = _action(subparsers, "doctor", show_machine, "what this machine has, and what to expect of it")
-    for parser in (path, show, get, put, doctor):
-        parser.add_argument("--json", action="store_true", help="one JSON object")
-
-
-def _action(subparsers: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        name, help=about, description=about[0].upper() + about[1:]
-    )
-    parser.set_defaults(run=run)
-    return parser
+    add_action(subparsers, "doctor", show_machine, "what this machine has, and what to expect of it", _JSON)
 
 
 def show_path(options: argparse.Namespace) -> int:

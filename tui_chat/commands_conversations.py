@@ -14,12 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from tui_chat.command_flags import Run, add_action, add_listing
 
 if TYPE_CHECKING:  # reading the help should not load what opens the conversations
     from tui_chat.conversation_shelf import Shelved
@@ -37,10 +38,9 @@ _DONE = {
 
 def add_conversations_command(subparsers: Any) -> None:
     """Add `conversations` to the command line."""
-    parser = subparsers.add_parser("conversations", help="list, search, tag, export and import conversations")
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.set_defaults(run=list_conversations, query="", limit=_LISTED)
-    actions = parser.add_subparsers(metavar="ACTION")
+    about = "list, search, tag, export and import conversations"
+    parser, actions = add_listing(subparsers, "conversations", list_conversations, about)
+    parser.set_defaults(query="", limit=_LISTED)
     listing = _action(actions, "list", list_conversations, "the latest, pinned ones first")
     listing.set_defaults(query="")
     search = _action(actions, "search", list_conversations, "those in which all words were said")
@@ -54,13 +54,8 @@ def add_conversations_command(subparsers: Any) -> None:
     _add_changes(actions)
 
 
-def _action(
-    actions: Any, name: str, run: Callable[[argparse.Namespace], int], help: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=help)
-    parser.add_argument("--json", action="store_true", help="JSON instead of sentences")
-    parser.set_defaults(run=run)
-    return parser
+def _action(actions: Any, name: str, run: Run, about: str) -> argparse.ArgumentParser:
+    return add_action(actions, name, run, about, json="JSON instead of sentences")
 
 
 def _add_export(actions: Any) -> None:

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tui_chat import commands_servers
+from tui_chat.command_flags import add_action, add_listing
 
 if TYPE_CHECKING:
     from engine.model_library import ModelEntry
@@ -18,24 +19,18 @@ if TYPE_CHECKING:
 
 def add_models_command(subparsers: Any) -> None:
     """Add `models` to the command line."""
-    parser = subparsers.add_parser("models", help="list the models at hand")
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+    parser, actions = add_listing(subparsers, "models", list_models, "list the models at hand")
     parser.add_argument("--remote", action="store_true", help="ask the servers in the settings too")
-    parser.set_defaults(run=list_models)
-    actions = parser.add_subparsers(metavar="ACTION")
-    show = actions.add_parser("show", help="what a model says about itself")
+    show = add_action(actions, "show", show_model, "what a model says about itself", json="one JSON object")
     show.add_argument("model", metavar="REF")
-    show.add_argument("--json", action="store_true")
-    show.set_defaults(run=show_model)
-    pull = actions.add_parser("pull", help="download a model of the hub: hf:OWNER/NAME")
+    pull = add_action(
+        actions, "pull", pull_model, "download a model of the hub: hf:OWNER/NAME", json="one JSON object"
+    )
     pull.add_argument("model", metavar="REF")
-    pull.add_argument("--json", action="store_true")
-    pull.set_defaults(run=pull_model)
-    export = actions.add_parser("export", help="copy a model for others, without training state")
+    export = add_action(actions, "export", export_model, "copy a model for others, without training state")
     export.add_argument("model", metavar="REF")
     export.add_argument("target", metavar="DIRECTORY", help="a new folder")
     export.add_argument("--precision", choices=["float32", "bfloat16", "float16"], default="float32")
-    export.set_defaults(run=export_model)
     commands_servers.add_server_actions(actions)
 
 

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
-from tui_chat.command_flags import SAMPLING, add_sampling_flags, sampling_wishes
+from tui_chat.command_flags import (
+    SAMPLING,
+    Run,
+    add_action,
+    add_listing,
+    add_sampling_flags,
+    sampling_wishes,
+)
 
 if TYPE_CHECKING:
     from tui_chat.config import AppConfig
@@ -37,18 +44,12 @@ _TEXT_FLAGS = {
 
 def add_personas_command(subparsers: Any) -> None:
     """Add `personas` to the command line."""
-    parser = subparsers.add_parser("personas", help="who a model can be: list, show, new, edit, share")
-    parser.add_argument("--json", action="store_true", help="one JSON object per line")
-    parser.set_defaults(run=list_all)
-    actions = parser.add_subparsers(metavar="ACTION")
-    listing = actions.add_parser("list", help="every persona, a line each")
-    listing.add_argument("--json", action="store_true", help="one JSON object per line")
-    listing.set_defaults(run=list_all)
-    _add_action(actions, "show", show, "a persona as its file has it").add_argument(
-        "--json", action="store_true"
-    )
-    _add_fields(_add_action(actions, "new", new, "make one"))
-    edit_parser = _add_action(actions, "edit", edit, "change one, by flags or else in your editor")
+    about = "who a model can be: list, show, new, edit, share"
+    _, actions = add_listing(subparsers, "personas", list_all, about)
+    add_action(actions, "list", list_all, "every persona, a line each", json="one JSON object per line")
+    _add_for_one(actions, "show", show, "a persona as its file has it", json="one JSON object")
+    _add_fields(_add_for_one(actions, "new", new, "make one"))
+    edit_parser = _add_for_one(actions, "edit", edit, "change one, by flags or else in your editor")
     edit_parser.add_argument("--name", dest="new_name", metavar="TEXT", help="call it otherwise")
     edit_parser.add_argument(
         "--unset",
@@ -58,21 +59,21 @@ def add_personas_command(subparsers: Any) -> None:
         help="leave this to the settings (repeatable)",
     )
     _add_fields(edit_parser)
-    importing = actions.add_parser("import", help="take in a TOML file from elsewhere")
+    importing = add_action(actions, "import", take_in, "take in a TOML file from elsewhere")
     importing.add_argument("file", metavar="FILE")
     importing.add_argument("--replace", action="store_true", help="also in the place of another one")
-    importing.set_defaults(run=take_in)
-    exporting = _add_action(actions, "export", give_away, "write one as a TOML file for others")
+    exporting = _add_for_one(actions, "export", give_away, "write one as a TOML file for others")
     exporting.add_argument("target", metavar="FILE", nargs="?", default=".", help="a file or a folder")
     exporting.add_argument("-o", dest="output", metavar="FILE", help="the same, as other exports have it")
     exporting.add_argument("--replace", action="store_true", help="also over a file that is there")
-    _add_action(actions, "delete", delete, "delete one of your own")
+    _add_for_one(actions, "delete", delete, "delete one of your own")
 
 
-def _add_action(actions: Any, name: str, run: Any, about: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=about)
+def _add_for_one(
+    actions: Any, name: str, run: Run, about: str, json: str | None = None
+) -> argparse.ArgumentParser:
+    parser = add_action(actions, name, run, about, json)
     parser.add_argument("name", metavar="NAME")
-    parser.set_defaults(run=run)
     return parser
 
 

@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from tui_chat.command_flags import add_action
 
 if TYPE_CHECKING:
     from engine.model_library import ModelEntry
@@ -31,15 +32,11 @@ _LONGEST_REPLY = 16  # tokens
 
 def add_server_actions(actions: Any) -> None:
     """Add the actions to `models`."""
-    check = actions.add_parser(
-        "check", help="is a server there, and does its model answer: api:PROVIDER[/MODEL]"
-    )
+    about = "is a server there, and does its model answer: api:PROVIDER[/MODEL]"
+    check = add_action(actions, "check", check_server, about, json="one JSON object")
     check.add_argument("model", metavar="REF")
-    check.add_argument("--json", action="store_true")
-    check.set_defaults(run=check_server)
-    key = actions.add_parser("key", help="save the API key of a provider in the system's keyring")
+    key = add_action(actions, "key", save_key, "save the API key of a provider in the system's keyring")
     key.add_argument("provider", metavar="PROVIDER")
-    key.set_defaults(run=save_key)
 
 
 def entries_of_servers(may_ask: bool) -> list[ModelEntry]:
