@@ -20,7 +20,7 @@ run: $(READY)      ## open the app
 	@$(BIN)/tui-chat
 
 test: $(READY)     ## the test suite
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY)  ## tests that take longer than a person waits
 	$(BIN)/python -m pytest -q -m slow

@@ -17,6 +17,11 @@ settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get
 settings.load_profile("here")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start processes first: one of them left for the end would have all but one core wait for it."""
+    items.sort(key=lambda item: "tui_chat" in item.path.parent.parts[len(ROOT.parts) :])
+
+
 def pytest_collection_finish() -> None:
     """Never again look through what importing and collecting made: it was a quarter of the suite's time."""
     gc.collect()
