@@ -7,6 +7,7 @@ Nor is what a persona says first: many models were never shown a chat that begin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from engine import chat
 from engine.chat import ChatMessage
@@ -25,10 +26,9 @@ def asked_messages(messages: Sequence[StoredMessage], system_prompt: str) -> lis
 
 
 def _without_companions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
-    answers = [*messages[1:], None]
     return [
         message
-        for message, answer in zip(messages, answers, strict=True)
+        for message, answer in zip_longest(messages, messages[1:])
         if message.content.strip()
         and not is_told(message)
         and not (message.role == "user" and answer is not None and is_told(answer))
