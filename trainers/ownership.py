@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from engine.errors import UserError
+from engine.file_locks import take_lock
 from trainers.durable_files import sweep
 
 LOCK_FILE = "owner.lock"
@@ -53,7 +53,7 @@ def is_owned(path: Path) -> bool:
     """Whether some process trains the run in this folder now."""
     try:
         with (path / LOCK_FILE).open("r+b") as file:
-            return not _lock(file)  # closing the file gives the lock back
+            return not take_lock(file)  # closing the file gives the lock back
     except OSError:
         return False
 
@@ -76,28 +76,7 @@ def _beat(path: Path, is_over: threading.Event) -> None:
 
 def _lock_patiently(file: IO[bytes]) -> bool:
     for _ in range(_TRIES):
-        if _lock(file):
+        if take_lock(file):
             return True
         time.sleep(_SECONDS_BETWEEN_TRIES)
     return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True

@@ -107,9 +107,11 @@ class ChatSession:
         """
         if self.conversation is None:
             return
+        tree = self.tree  # another one may be opened meanwhile
         for message in await asyncio.to_thread(self._conversations.messages, self.conversation.id):
-            if message.id not in self.tree or message.status != "streaming":  # else we may know more of it
-                self.tree.put(_cut_off(message))
+            is_ours = message.id in tree and tree[message.id].status != "elsewhere"
+            if not (is_ours and message.is_being_written):  # else we know more of it
+                tree.put(_cut_off(message))
 
     async def show(self, message: int) -> None:
         """Show the branch of a message, also the next time this conversation is opened.
@@ -320,7 +322,7 @@ class ChatSession:
 
 
 def _cut_off(message: StoredMessage) -> StoredMessage:
-    """A reply that still counts as being said, though not here: its app ended, or is another one."""
+    """A reply that was being said when its app ended."""
     return replace(message, status="stopped") if message.status == "streaming" else message
 
 

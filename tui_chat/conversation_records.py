@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from engine.chat import Role
 
-Status = Literal["complete", "streaming", "stopped", "error"]
+# "elsewhere" is never stored: a reply that streams, and whose writer is another app, or another pane.
+Status = Literal["complete", "streaming", "elsewhere", "stopped", "error"]
 AT_THE_END = 0  # in place of a parent: whatever message is the last one when this one is saved
 
 
@@ -52,6 +53,11 @@ class StoredMessage:
     status: Status = "complete"
     created: float = 0.0
     parent: int | None = AT_THE_END  # id of the message it follows; None = it is a first one
+
+    @property
+    def is_being_written(self) -> bool:
+        """Whether more of it may come, here or elsewhere."""
+        return self.status in ("streaming", "elsewhere")
 
 
 MESSAGE_FIELDS = tuple(StoredMessage.__dataclass_fields__)

@@ -36,6 +36,7 @@ from tui_chat.conversation_records import (
 )
 from tui_chat.conversation_shelf import Shelf
 from tui_chat.conversation_tree import ConversationTree
+from tui_chat.replies_under_way import RepliesUnderWay
 from tui_chat.reply_tokens import ReplyTokens
 from tui_chat.unsaved_replies import UnsavedReplies
 
@@ -77,10 +78,10 @@ class Conversations:
     """The store of conversations and messages. Methods may be called from any thread, one at a time."""
 
     def __init__(self, file: ConversationFile) -> None:
-        """What the file does not take in time is kept beside it."""
+        """What the file does not take in time is kept beside it, and so is which replies are being written."""
         self.file = file  # also of the sister stores
-        folder = file.path.with_name(f"{file.path.name}.unsaved") if file.path else None
-        self._unsaved = UnsavedReplies(folder)
+        self._unsaved = UnsavedReplies(_beside(file, "unsaved"))
+        self._under_way = RepliesUnderWay(_beside(file, "writing"))
 
     @classmethod
     def open(cls, path: Path) -> Conversations:
@@ -114,6 +115,7 @@ class Conversations:
     def close(self) -> None:
         """Close the file, once what is being saved is saved, or has waited long enough."""
         self.file.close()
+        self._under_way.end_all()
 
     # ---- conversations
 
@@ -175,12 +177,24 @@ class Conversations:
     # ---- messages
 
     def messages(self, conversation: int) -> list[StoredMessage]:
-        """All messages of a conversation, of every branch, oldest first."""
+        """All messages of a conversation, of every branch, oldest first.
+
+        A reply with the status "streaming" was cut off: nobody writes it any more.
+        """
         waiting = self._take_in_unsaved()
-        columns = ", ".join(MESSAGE_FIELDS)
-        query = f"SELECT {columns} FROM messages WHERE conversation = :id ORDER BY id"
-        rows = [StoredMessage(*row) for row in self.file.read(query, {"id": conversation})]
-        return [waiting.get(message.id, message) for message in rows]
+        rows = self._messages_where("conversation = :id ORDER BY id", conversation)
+        return [waiting.get(row.id) or self._as_it_is_now(row) for row in rows]
+
+    def _as_it_is_now(self, message: StoredMessage) -> StoredMessage:
+        if message.status != "streaming":
+            return message
+        if self._under_way.is_written(message.id):
+            return replace(message, status="elsewhere")
+        return next(iter(self._messages_where("id = :id", message.id)), message)  # it may have ended just now
+
+    def _messages_where(self, condition: str, id: int) -> list[StoredMessage]:
+        query = f"SELECT {', '.join(MESSAGE_FIELDS)} FROM messages WHERE {condition}"
+        return [StoredMessage(*row) for row in self.file.read(query, {"id": id})]
 
     def tree(self, conversation: int) -> ConversationTree:
         """All messages of a conversation, with the branch that was on show last."""
@@ -206,6 +220,7 @@ class Conversations:
         """Save a new message (its `id` is ignored) after its parent, and return it with its id.
 
         Its branch is the one on show from now on. A conversation that another app deleted is back with it.
+        Of one that is "streaming", other apps see that it is being written until `save_ending`.
         """
         message = replace(message, created=message.created or time.time())
         columns, marks = ", ".join(_SAVED_FIELDS), ", ".join("?" * len(_SAVED_FIELDS))
@@ -221,6 +236,8 @@ class Conversations:
                 "UPDATE conversations SET updated = ?, leaf = ?, deleted = NULL WHERE id = ?",
                 (message.created, cursor.lastrowid, message.conversation),
             )
+            if message.status == "streaming":  # before others can see it
+                self._under_way.begin(cursor.lastrowid)
         return replace(message, id=cursor.lastrowid or 0)
 
     def save_ending(self, message: StoredMessage) -> None:
@@ -234,6 +251,8 @@ class Conversations:
                 _update(execute, message)
         except UserError:
             self._unsaved.keep(message.id, asdict(message))
+        finally:
+            self._under_way.end(message.id)
 
     def _take_in_unsaved(self) -> dict[int, StoredMessage]:
         """Save what was kept beside the file; what still cannot be saved stays there, and is given by its id."""
@@ -286,6 +305,10 @@ class Conversations:
 
     def _conversations(self, query: str, values: dict[str, Any]) -> list[Conversation]:
         return [Conversation(*row) for row in self.file.read(query, values)]
+
+
+def _beside(file: ConversationFile, ending: str) -> Path | None:
+    return file.path.with_name(f"{file.path.name}.{ending}") if file.path else None
 
 
 def _update(execute: Any, message: StoredMessage) -> None:

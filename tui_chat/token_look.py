@@ -125,7 +125,7 @@ async def look_at(
 def _refuse_what_no_model_said(message: StoredMessage) -> None:
     if message.role != "assistant":
         raise UserError("Only replies of a model can be looked at; what you said stands in their prompts.")
-    if message.status == "streaming":
+    if message.is_being_written:
         raise UserError("This reply is still being written. Look at it when it is complete.")
     if not message.model:
         raise UserError(f"{message.model_name or APP_NAME} told this by itself; no model thought of it.")

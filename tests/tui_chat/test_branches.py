@@ -292,7 +292,7 @@ async def test_what_another_app_said_meanwhile_is_there_at_the_next_change_of_br
         await until(pilot, lambda: words(pane) == ["one", "new reply"] and not pane.is_replying)
         pane.transcript.views[-1].focus()
         await pilot.press("left")
-        await until(pilot, lambda: said(pane)[1] == ("assistant", "th", "stopped"))
+        await until(pilot, lambda: said(pane)[1] == ("assistant", "th", "elsewhere"))
         app.conversations.save_ending(StoredMessage(**{**vars(other), "id": begun.id}))
         await pilot.press("left", "right")
         await until(pilot, lambda: said(pane)[1] == ("assistant", "theirs", "complete"))
@@ -379,11 +379,13 @@ async def test_two_apps_that_speak_at_once_in_one_conversation_make_two_branches
     assert len(conversations.branch(talk.id)) == 4
 
 
-async def test_a_reply_of_an_app_that_was_killed_counts_as_stopped_in_every_branch() -> None:
-    conversations = Conversations.in_memory()
-    talk = with_talk(conversations, "one")
+async def test_a_reply_of_an_app_that_was_killed_counts_as_stopped_in_every_branch(tmp_path: Path) -> None:
+    killed = Conversations.open(tmp_path / "conversations.db")
+    talk = with_talk(killed, "one")
     for text in ("a", "b"):
-        conversations.add(StoredMessage(0, talk.id, "assistant", text, status="streaming", parent=1))
+        killed.add(StoredMessage(0, talk.id, "assistant", text, status="streaming", parent=1))
+    killed.close()
+    conversations = Conversations.open(tmp_path / "conversations.db")
     session = ChatSession(conversations, ChatSettings())
     await session.open(talk)
     assert [(m.content, m.status) for m in session.tree] == [
@@ -391,6 +393,16 @@ async def test_a_reply_of_an_app_that_was_killed_counts_as_stopped_in_every_bran
         ("a", "stopped"),
         ("b", "stopped"),
     ]
+    conversations.close()
+
+
+async def test_the_first_message_was_asked_with_the_instructions_alone() -> None:
+    conversations = Conversations.in_memory()
+    talk = conversations.create("imported", "builtin")
+    reply = conversations.add(StoredMessage(0, talk.id, "assistant", "Hello", model="builtin"))
+    session = ChatSession(conversations, ChatSettings(system_prompt="Be kind."))
+    await session.open(talk)
+    assert [said.content for said in session.asked_before(reply.id)] == ["Be kind."]
 
 
 async def test_an_edit_that_fails_to_be_saved_changes_no_branch() -> None:

@@ -27,6 +27,7 @@ from tui_chat.text import one_line, plain
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.newest_hint import tell_of_newer
 from tui_chat.widgets.pane_branches import Branches
+from tui_chat.widgets.pane_elsewhere import follow_elsewhere
 from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
 from tui_chat.widgets.pane_title import PaneTitle, progress_bar
 from tui_chat.widgets.prompt_box import PromptBox
@@ -165,6 +166,7 @@ class ChatPane(Vertical):
         if conversation is not None:
             await self.session.open(conversation)
             await self.transcript.show(self.session.messages)
+            follow_elsewhere(self)
         if state.draft:
             self.prompt.put(state.draft + self.prompt.text)
 
@@ -178,6 +180,7 @@ class ChatPane(Vertical):
         self.branches.cancel_edit()
         await self.transcript.show(self.session.messages)
         self.post_message(self.ConversationChanged(self))
+        follow_elsewhere(self)
         self.load_model()
 
     async def change_settings(self, settings: ChatSettings) -> None:

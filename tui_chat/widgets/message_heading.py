@@ -21,6 +21,11 @@ from tui_chat.text import one_line, plain
 BranchDeed = Literal["before", "after", "again", "edit", "new_chat"]
 
 _DEED = "branch_deed"
+_STATES = {
+    "elsewhere": "is being written in another window",
+    "stopped": "stopped",
+    "error": "failed",
+}
 _ENDINGS = {
     "max_new_tokens": "cut at the longest reply allowed",
     "context_full": "cut: the context is full",
@@ -71,8 +76,7 @@ def _click(deed: BranchDeed) -> Style:
 
 def _facts(message: StoredMessage, show_statistics: bool) -> list[str]:
     """What is worth knowing about a finished reply, quietly."""
-    facts = ["stopped"] if message.status == "stopped" else []
-    facts += ["failed"] if message.status == "error" else []
+    facts = [_STATES[message.status]] if message.status in _STATES else []
     facts += [_ENDINGS[message.finish_reason]] if message.finish_reason in _ENDINGS else []
     if show_statistics and message.completion_tokens:
         tokens = message.completion_tokens

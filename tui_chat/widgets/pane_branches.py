@@ -20,6 +20,7 @@ from tui_chat.key_bindings import key_in_words
 from tui_chat.text import visible
 from tui_chat.widgets.message_heading import BranchDeed
 from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_elsewhere import follow_elsewhere
 from tui_chat.widgets.pane_replies import Replies
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Branches:
         finally:
             await transcript.go_to(session.messages, message)
             self._pane.post_message(self._pane.ConversationChanged(self._pane))
+        follow_elsewhere(self._pane)
 
     async def again(self, reply: StoredMessage) -> None:
         """Another reply beside this one."""

@@ -38,9 +38,10 @@ class ReplyFeedback:
         if message is None:
             self._row.notify("There is no reply of a model yet.", markup=False)
             return
-        if message.status == "streaming":
+        if message.is_being_written:
             key = key_in_words(pane, "pane.stop")
-            self._row.notify(f"This reply is still being written. {key} stops it.", markup=False)
+            how = f" {key} stops it." if message.status == "streaming" else ""
+            self._row.notify(f"This reply is still being written.{how}", markup=False)
             return
         async with self._turn:
             try:
@@ -151,7 +152,7 @@ def rivals_of(panes: Sequence[ChatPane], pane: ChatPane, message: StoredMessage)
 
 def _answers(session: ChatSession, said: StoredMessage, question: str) -> bool:
     """Whether this is a finished reply of a model to that very question."""
-    if not is_of_a_model(said) or said.status == "streaming":
+    if not is_of_a_model(said) or said.is_being_written:
         return False
     asked = question_of(session, said)
     return asked is not None and asked.content == question

@@ -106,6 +106,12 @@ class Transcript(VerticalScroll, can_focus=False):
             self._growing = self.views[-1]
             return self._growing
 
+    async def renew(self, messages: Sequence[StoredMessage]) -> None:
+        """Show what has become of this branch elsewhere; the view stays where it is."""
+        async with self._changing:
+            if self.views:
+                await self._follow(messages)
+
     async def go_to(self, messages: Sequence[StoredMessage], message: int) -> None:
         """Show another branch, with a message of it in sight."""
         async with self._changing:
