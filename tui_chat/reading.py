@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from textual.app import App
 from textual.binding import Binding
 
+from tui_chat import browser
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.conversations import StoredMessage
 from tui_chat.text import visible
 
-_IN_THE_TERMINAL = ("www-browser", "links", "elinks", "lynx", "w3m")
 READING = [  # of the whole app, behind the keys of every widget
     Binding("alt+u,o", "open_link", "Open a link of this message", id="reading.open_link", show=False),
     Binding(
@@ -57,21 +56,12 @@ async def open_link(app: App[Any], address: str) -> None:
     )
     if not await app.push_screen_wait(asked):
         return
-    if await asyncio.to_thread(has_browser):
+    if app.is_web:  # shown in a browser, which may be on another machine
         app.open_url(address)
-    else:
+    elif not await asyncio.to_thread(browser.has_browser):
         await send_to_clipboard(app, address, "There is no browser here: the address was")
-
-
-def has_browser() -> bool:
-    """Whether pages open in a window; a browser of the terminal would draw over the app, and hold it up."""
-    import webbrowser  # here: for the first link that is opened
-
-    try:
-        name = getattr(webbrowser.get(), "name", "")
-    except webbrowser.Error:
-        return False
-    return Path(name).name not in _IN_THE_TERMINAL
+    elif not await asyncio.to_thread(browser.show_page, address):
+        await send_to_clipboard(app, address, "The browser did not open it: the address was")
 
 
 async def copy_conversation(app: App[Any]) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
+import signal
+import sys
+import time
 import webbrowser
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -11,10 +16,11 @@ from textual.pilot import Pilot
 from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tui_chat.app import TuiChatApp
+from tui_chat.browser import has_browser, show_page
 from tui_chat.clipboard import through_tmux
 from tui_chat.conversations import StoredMessage
 from tui_chat.markdown_text import is_web_address, links_of, segments_of
-from tui_chat.reading import _host, has_browser, text_of
+from tui_chat.reading import _host, text_of
 from tui_chat.screens.question import Question
 
 DANGEROUS = (
@@ -59,8 +65,17 @@ def test_who_a_link_leads_to_is_not_what_stands_before_an_at_sign() -> None:
 
 
 @pytest.fixture(autouse=True)
-def a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui_chat.reading.has_browser", lambda: True)
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a browser that is there has opened."""
+    opened: list[str] = []
+
+    def show(address: str) -> bool:
+        opened.append(address)
+        return True
+
+    monkeypatch.setattr("tui_chat.browser.has_browser", lambda: True)
+    monkeypatch.setattr("tui_chat.browser.show_page", show)
+    return opened
 
 
 async def replied(pilot: Pilot[None], app: TuiChatApp) -> None:
@@ -68,17 +83,16 @@ async def replied(pilot: Pilot[None], app: TuiChatApp) -> None:
     await until(pilot, lambda: settled(app.chat.pane, 2))
 
 
-def app_that_says(text: str, opened: list[str]) -> TuiChatApp:
+def app_that_says(text: str) -> TuiChatApp:
     engines = FakeEngines()
     engines("builtin", lambda _: None).script = [text]
-    app = fake_app(engines)
-    app.open_url = lambda url, *, new_tab=True: opened.append(url)  # type: ignore[method-assign]
-    return app
+    return fake_app(engines)
 
 
-async def test_a_clicked_link_is_shown_in_full_and_opened_only_when_the_user_agrees() -> None:
-    opened: list[str] = []
-    app = app_that_says("[a bank](https://good.example@evil.example/login)", opened)
+async def test_a_clicked_link_is_shown_in_full_and_opened_only_when_the_user_agrees(
+    opened: list[str],
+) -> None:
+    app = app_that_says("[a bank](https://good.example@evil.example/login)")
     async with app.run_test(size=(100, 30)) as pilot:
         await replied(pilot, app)
         body = app.chat.pane.transcript.views[-1].query(".body").first()
@@ -93,9 +107,8 @@ async def test_a_clicked_link_is_shown_in_full_and_opened_only_when_the_user_agr
             assert opened == result
 
 
-async def test_links_are_opened_by_key_and_chosen_among_several() -> None:
-    opened: list[str] = []
-    app = app_that_says("https://one.example and https://two.example", opened)
+async def test_links_are_opened_by_key_and_chosen_among_several(opened: list[str]) -> None:
+    app = app_that_says("https://one.example and https://two.example")
     async with app.run_test(size=(100, 30)) as pilot:
         await replied(pilot, app)
         await pilot.press("alt+u")
@@ -106,9 +119,8 @@ async def test_links_are_opened_by_key_and_chosen_among_several() -> None:
         await until(pilot, lambda: opened == ["https://two.example"])
 
 
-async def test_a_click_beside_a_link_and_a_link_that_is_none_do_nothing() -> None:
-    opened: list[str] = []
-    app = app_that_says("[x](javascript:alert) and more words", opened)
+async def test_a_click_beside_a_link_and_a_link_that_is_none_do_nothing(opened: list[str]) -> None:
+    app = app_that_says("[x](javascript:alert) and more words")
     async with app.run_test(size=(100, 30)) as pilot:
         await replied(pilot, app)
         body = app.chat.pane.transcript.views[-1].query(".body").first()
@@ -134,7 +146,7 @@ async def test_the_conversation_goes_to_the_clipboard_and_a_long_one_with_a_warn
 ) -> None:
     for name in ("WAYLAND_DISPLAY", "DISPLAY", "WSL_DISTRO_NAME", "TMUX"):
         monkeypatch.delenv(name, raising=False)
-    app = app_that_says("Ho. " * 30_000, [])
+    app = app_that_says("Ho. " * 30_000)
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.press("alt+y")
         await until(pilot, lambda: any("no conversation here yet" in n.message for n in app._notifications))
@@ -166,12 +178,18 @@ def test_the_browser_of_the_environment_is_one(monkeypatch: pytest.MonkeyPatch) 
     assert has_browser()
 
 
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        (("has_browser", lambda: False), "no browser here"),
+        (("show_page", lambda address: False), "did not open it"),
+    ],
+)
 async def test_without_a_browser_the_address_is_sent_to_the_clipboard(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, opened: list[str], missing: tuple[str, object], words: str
 ) -> None:
-    monkeypatch.setattr("tui_chat.reading.has_browser", lambda: False)
-    opened: list[str] = []
-    app = app_that_says("https://example.com/page", opened)
+    monkeypatch.setattr(f"tui_chat.browser.{missing[0]}", missing[1])
+    app = app_that_says("https://example.com/page")
     async with app.run_test(size=(100, 30)) as pilot:
         await replied(pilot, app)
         await pilot.press("alt+u")
@@ -179,4 +197,42 @@ async def test_without_a_browser_the_address_is_sent_to_the_clipboard(
         await pilot.press("y")
         await until(pilot, lambda: app.clipboard == "https://example.com/page")
         assert opened == []
-        assert any("no browser here" in notice.message for notice in app._notifications)
+        assert any(words in notice.message for notice in app._notifications)
+
+
+BROWSER = """#!/bin/sh
+(echo drawn over the app > /dev/tty) 2> /dev/null && echo drawn > "$0.drew"
+echo drawn over the app; echo drawn over the app >&2
+echo $$ "$1" > "$0.part"; mv "$0.part" "$0.opened"
+{then}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a browser that is a shell script")
+@pytest.mark.parametrize(
+    ("then", "seconds", "opens"), [("exec sleep 30", 0.0, True), ("exit 3", 30.0, False)]
+)
+def test_a_browser_neither_holds_up_the_app_nor_draws_over_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    then: str,
+    seconds: float,
+    opens: bool,
+) -> None:
+    monkeypatch.setattr("tui_chat.browser._SECONDS_TO_FAIL", seconds)
+    script = tmp_path / "browser"
+    script.write_text(BROWSER.format(then=then))
+    script.chmod(0o700)
+    monkeypatch.setenv("BROWSER", str(script))
+    assert show_page("https://example.com/a?b=c") is opens
+    opened, deadline = tmp_path / "browser.opened", time.monotonic() + 10
+    while not opened.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    pid, address = opened.read_text().split()
+    if opens:
+        os.kill(int(pid), signal.SIGKILL)
+    assert address == "https://example.com/a?b=c"
+    assert capfd.readouterr() == ("", "")
+    assert not (tmp_path / "browser.drew").exists()
