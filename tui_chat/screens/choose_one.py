@@ -43,10 +43,11 @@ class Choice:
 
     value: str
     what: str = ""
+    answer: str = ""  # what is given for it, where that is not its value
 
 
 class ChooseOne(ModalScreen[str | None]):
-    """Gives the value of the chosen row, or None."""
+    """Gives the value of the chosen row, or its answer, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Cancel", id="choose.cancel"),
@@ -56,13 +57,19 @@ class ChooseOne(ModalScreen[str | None]):
         Binding("pageup", "move('page_up')", "A page up", id="choose.page_up", show=False),
     ]
 
+    KEYS: ClassVar[tuple[str | tuple[str, str], ...]] = (
+        "↑↓ choose",
+        "Enter takes it",
+        ("choose.cancel", "back"),
+    )
+
     def __init__(self, title: str, choices: Sequence[Choice], filter: str = "", nothing: str = "") -> None:
         """`filter` is typed beforehand; `nothing` is said when there are no choices at all."""
         super().__init__()
         self._title, self._choices = title, choices
         self._nothing = nothing or "Nothing is here yet."
         self._searched = [f"{choice.value}\n{choice.what}".lower() for choice in choices]
-        self._values: list[str] = []  # of the rows
+        self._values: list[str] = []  # that the rows give
         self._typed = Input(visible(filter), placeholder="Some of its words", compact=True)
         self._rows = OptionList(markup=False, compact=True)
         self._rows.can_focus = False  # the keys stay in the box; those for the list are passed on
@@ -72,7 +79,7 @@ class ChooseOne(ModalScreen[str | None]):
             yield Static(plain(self._title), classes="dialog-title")
             yield self._typed
             yield self._rows
-            yield DialogKeys("↑↓ choose", "Enter takes it", ("choose.cancel", "back"))
+            yield DialogKeys(*self.KEYS)
 
     def on_mount(self) -> None:
         self._show()
@@ -89,7 +96,7 @@ class ChooseOne(ModalScreen[str | None]):
         rows.clear_options()
         widest = max((cell_len(choice.value) for choice in found if choice.what), default=0)
         rows.add_options([Option(_row(choice, words, min(widest, _WIDEST_VALUE))) for choice in found])
-        self._values = [choice.value for choice in found]
+        self._values = [choice.answer or choice.value for choice in found]
         if found:
             rows.highlighted = 0
         else:

@@ -224,7 +224,7 @@ class ConversationList(Vertical):
 
             chosen = await self.app.push_screen_wait(RecentChats(last))
             if chosen is not None:
-                self.post_message(self.Opened(chosen))
+                self.post_message(self.Opened(int(chosen)))
 
     def key_down(self) -> None:
         """Down from the search box goes to the list."""
