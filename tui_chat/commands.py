@@ -1,6 +1,7 @@
 """The command palette: everything the app can do, by name.
 
-The one rule: what a key does is found here too, under words a person would type.
+Beside each stand the keys that do the same (`palette_keys`). The one rule: what a key does is found here too, under
+words a person would type.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from tui_chat.feedback import Word
+from tui_chat.palette_keys import with_keys
 from tui_chat.screens.help import HelpScreen
 from tui_chat.screens.settings import SettingsScreen
 from tui_chat.screens.token_microscope import TokenMicroscope
@@ -36,12 +38,11 @@ _ABOUT = re.compile(r"\s*(?P<companion>joke|poem)\s+(?:(?:about|on|of)\s+)?(?P<t
 
 
 def commands_of(app: TuiChatApp, screen: Screen[Any] | None = None) -> Iterator[SystemCommand]:
-    """Every command; those for a training run where a run is on `screen`."""
-    yield from _run_commands(screen)
-    for title, explanation, action in [*_chat_commands(app.chat), *_pane_commands(app.chat)]:
-        yield SystemCommand(title, explanation, _on_chat(app, action))
-    for title, explanation, action in _app_commands(app):
-        yield SystemCommand(title, explanation, action)
+    """Every command with its keys; those for a training run where a run is on `screen`."""
+    in_chat = [*_chat_commands(app.chat), *_pane_commands(app.chat)]
+    there = [(title, explanation, _on_chat(app, action)) for title, explanation, action in in_chat]
+    for title, explanation, action in [*_run_commands(screen), *there, *_app_commands(app)]:
+        yield SystemCommand(title, with_keys(app, title, explanation), action)
 
 
 def _app_commands(app: TuiChatApp) -> list[Command]:
@@ -152,7 +153,7 @@ def _in_worker(chat: ChatScreen, begin: Callable[[ChatScreen], Coroutine[Any, An
     start_worker(chat, partial(begin, chat))
 
 
-_ON_A_RUN = (
+RUN_COMMANDS = (
     ("Chat with this run", "Talk to its newest checkpoint, also while it learns", "chat"),
     ("Chat with the best checkpoint", "The one with the lowest validation loss", "chat_best"),
     ("Pause run", "Let it wait after its current step", "pause"),
@@ -167,11 +168,11 @@ _ON_A_RUN = (
 )
 
 
-def _run_commands(screen: Screen[Any] | None) -> Iterator[SystemCommand]:
+def _run_commands(screen: Screen[Any] | None) -> Iterator[Command]:
     """What can be done with the run on show, now."""
-    for title, explanation, action in _ON_A_RUN:
+    for title, explanation, action in RUN_COMMANDS:
         if isinstance(screen, TrainingScreen) and screen.check_action(action, ()):
-            yield SystemCommand(title, explanation, partial(screen.run_action, action))
+            yield (title, explanation, partial(screen.run_action, action))
 
 
 async def go_to(app: TuiChatApp, mode: str) -> None:

@@ -11,8 +11,9 @@ from engine.paths import runs_path
 from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tests.tui_chat.fake_run import FakeRun
+from tui_chat import palette_keys
 from tui_chat.app import TuiChatApp
-from tui_chat.commands import commands_of, tell
+from tui_chat.commands import RUN_COMMANDS, commands_of, tell
 from tui_chat.companions.jokes import shipped_jokes
 from tui_chat.config import load_config, save_setting
 from tui_chat.conversations import Conversations
@@ -20,6 +21,8 @@ from tui_chat.screens.new_run import NewRunScreen
 from tui_chat.screens.settings import SettingsScreen
 from tui_chat.screens.training import TrainingScreen
 from tui_chat.widgets.conversation_list import ConversationList
+
+RUN_TITLES = {title for title, _, _ in RUN_COMMANDS}
 
 
 async def test_a_joke_waits_for_why_also_while_no_model_is_loaded() -> None:
@@ -107,7 +110,11 @@ async def test_every_command_can_be_run() -> None:
     app = fake_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        titles = {command.title for command in commands_of(app)}
+        shown = {command.title: command.help for command in commands_of(app)}
+        titles = shown.keys()
+        keyed = {*palette_keys.EVERYWHERE, *palette_keys.IN_THE_CHAT, "New run"}
+        assert [title for title in keyed if "[bold]" not in shown[title]] == []
+        assert shown["New run"].endswith("[bold]F3, n[/]")
         assert {"Joke", "Poem", "Quit", "New chat", "Choose model", "Training", "New run", "Theme"} <= titles
         for command in commands_of(app):
             if command.title in ("Quit", "Screenshot", "Training", "New run", "Chat"):
@@ -213,5 +220,9 @@ async def test_the_palette_offers_what_can_be_done_with_the_run_on_show() -> Non
         commands = {command.title: command for command in commands_of(app, app.screen)}
         assert {"Pause run", "Stop run", "Save a checkpoint", "Chat with this run"} <= commands.keys()
         assert "Delete run" not in commands
+        assert [title for title in RUN_TITLES & commands.keys() if "[bold]" not in commands[title].help] == []
+        assert commands["Pause run"].help.endswith("[bold]p[/]")
+        assert commands["New chat"].help.endswith("[bold]F3, Ctrl+N[/]")
+        assert RUN_TITLES == palette_keys.IN_TRAINING.keys() - {"New run", "Chat"}
         await commands["Pause run"].callback()
         await until(pilot, lambda: run.run.has_wish("pause"))

@@ -37,8 +37,8 @@ async def test_header_and_empty_page_name_the_keys_of_the_settings(tmp_path: Pat
         assert "^k All commands" in foot(app)
         for gone in ("F3", "Ctrl+P", "Ctrl+T"):
             assert gone not in shown
-        await pilot.press("ctrl+k")
-        await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("ctrl+k", *"new pane")
+        await until(pilot, lambda: "with its own model  ·  Alt+N" in screen_text(app))
 
 
 async def test_a_key_that_is_changed_in_the_settings_is_named_at_once(tmp_path: Path) -> None:
