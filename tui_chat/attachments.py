@@ -128,9 +128,28 @@ def _block(file: Attachment) -> str:
     return f"File `{file.name}`:\n\n{fence}{word}\n{file.text.removesuffix(chr(10))}\n{fence}"
 
 
-def without_attachments(message: str) -> str:
-    """What was typed beside the files; all of it when there are none, or when nothing was typed."""
+def parts_of(message: str) -> tuple[str, str]:
+    """The files of a message as they were sent, and what was typed beside them."""
     rest = message
     while match := _BLOCK.match(rest):
         rest = rest[match.end() :]
-    return rest or message
+    return message[: len(message) - len(rest)], rest
+
+
+def without_attachments(message: str) -> str:
+    """What was typed beside the files; all of it when there are none, or when nothing was typed."""
+    return parts_of(message)[1] or message
+
+
+def named(files: Sequence[Attachment], name: str) -> list[Attachment]:
+    """The attached files of this name; all of them when none is named.
+
+    Raises:
+        UserError: when there is none.
+    """
+    if not files:
+        raise UserError("No file is attached. /attach PATH attaches one.")
+    if found := [file for file in files if name in ("", file.name)]:
+        return found
+    names = ", ".join(one_line(file.name, 30) for file in files)
+    raise UserError(f"No such file is attached. Attached: {names}.")

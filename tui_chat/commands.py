@@ -92,7 +92,7 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
         ("Attach a file", "Send a text file with the next message", partial(wish, "attach")),
         ("Prompt template", "A prompt with blanks to fill in", partial(wish, "template")),
         ("Search what you sent", "Find an earlier message and put it into the box", partial(wish, "history")),
-        ("Write in your editor", "$VISUAL or $EDITOR, and back", partial(wish, "edit")),
+        ("Write in your editor", "$VISUAL or $EDITOR, and back", partial(wish, "editor")),
         ("Slash commands", "What a message that begins with / does", partial(wish, "help")),
         ("Regenerate reply", "Another reply to the last message, beside it", chat.pane.action_regenerate),
         ("Edit my last message", "Another wording beside it", lambda: chat.pane.branches.of_last("edit")),

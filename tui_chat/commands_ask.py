@@ -61,7 +61,7 @@ def add_ask_command(subparsers: Any) -> None:
 def ask(options: argparse.Namespace) -> int:
     """Answer once, or chat."""
     if options.interactive:
-        config = _config(options)
+        config = _config_without_persona(options)
         return chat_in_lines(options, config, lambda ref, progress: _engine(ref, options, config, progress))
     if options.conversation or options.by_line:
         options.usage_error("--conversation and --by-line go with -i, a chat in plain lines.")
@@ -87,6 +87,11 @@ def ask(options: argparse.Namespace) -> int:
 
 
 def _config(options: argparse.Namespace) -> AppConfig:
+    config = _config_without_persona(options)
+    return config if options.persona is None else config_with(options.persona, config)
+
+
+def _config_without_persona(options: argparse.Namespace) -> AppConfig:
     """The settings, with what is wrong with them on stderr."""
     from engine.paths import config_path
     from tui_chat.config import load_config
@@ -96,7 +101,7 @@ def _config(options: argparse.Namespace) -> AppConfig:
     loaded = load_config(config_path())
     for problem in loaded.problems:
         print(f"tui-chat: {problem}", file=sys.stderr)
-    return loaded.config if options.persona is None else config_with(options.persona, loaded.config)
+    return loaded.config
 
 
 def _engine_and_settings(

@@ -8,6 +8,7 @@ The one rule: flags go before what a conversation was kept with, and that goes b
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from tui_chat.command_flags import sampling_wishes
@@ -39,24 +40,27 @@ def chat_in_lines(options: argparse.Namespace, config: AppConfig, factory: Engin
         if getattr(options, name):
             options.usage_error(f"--{name} is for one reply; it does not go with -i.")
     from engine.paths import conversations_path
-    from tui_chat.chat_settings import ChatSettings
+    from tui_chat.chat_settings import default_settings
     from tui_chat.conversations import Conversations
     from tui_chat.linear_chat import LinearChat  # here: `--help` needs none of it
+    from tui_chat.personas.choosing import settings_with
     from tui_chat.personas.library import find_persona
     from tui_chat.plain_lines import PlainLines
 
-    settings = ChatSettings(
-        model=config.chat.model, generation=config.generation, system_prompt=config.chat.system_prompt
-    )
-    if options.persona is not None:  # the rest of it is in `config` already
+    usual = settings = default_settings(config)
+    if options.persona is not None:
         persona = find_persona(options.persona).persona
-        settings = settings.with_changes("ask", persona=persona.name, greeting=persona.greeting)
+        settings, notice = settings_with(persona, usual, usual, config.providers)
+        if notice:
+            print(f"tui-chat: {notice}", file=sys.stderr)
     chat = LinearChat(
         Conversations.at(conversations_path()),
         with_flags(settings, options),
         factory,
         PlainLines("line" if options.by_line else "word"),
         config.companions,
+        usual,
+        config.providers,
     )
     return chat.run(
         "" if options.prompt in (None, "-") else options.prompt,

@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from engine.remote.provider import ProviderSettings
 from engine.wire import Loading
 from tui_chat.chat_session import ChatSession, whole
 from tui_chat.chat_settings import ChatSettings, short_reference
@@ -24,6 +25,8 @@ from tui_chat.companions_in_chat import Companions, Turn, literal
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.engines import AppEngine, EngineFactory, Engines
 from tui_chat.linear_commands import LinearCommands
+from tui_chat.linear_message_commands import speaker
+from tui_chat.linear_outgoing import Outgoing
 from tui_chat.plain_lines import PlainLines
 from tui_chat.text import one_line
 
@@ -47,10 +50,16 @@ class LinearChat:
         factory: EngineFactory,
         lines: PlainLines,
         companions: CompanionsSection | None = None,
+        usual: ChatSettings | None = None,
+        providers: Mapping[str, ProviderSettings] | None = None,
     ) -> None:
+        """`usual` is what a chat without a persona begins with."""
         self.conversations = conversations
         self.session = ChatSession(conversations, settings)
+        self.usual = usual or settings
+        self.providers = providers or {}
         self.lines = lines
+        self.outgoing = Outgoing()
         self.engines = Engines(factory, self._engine_changed)
         chosen = companions or CompanionsSection()
         self._companions = Companions(
@@ -98,6 +107,10 @@ class LinearChat:
         if self.lines.reads_keyboard:
             self.lines.tell("Chat in plain lines. Ctrl+C stops a reply, Ctrl+D leaves, /help lists commands.")
         await self.load_model()
+        self.greet()
+
+    def greet(self) -> None:
+        """What the persona says first in a new chat."""
         settings = self.session.settings
         if settings.greeting and self.session.conversation is None:
             self.lines.say(f"{settings.persona}: {settings.greeting.strip()}")
@@ -105,17 +118,19 @@ class LinearChat:
     def _read_on(self, runner: asyncio.Runner) -> None:
         while True:
             try:
-                text = self.lines.ask("You: ")
+                text = self.lines.ask(self.outgoing.prompt, self.outgoing.draft)
             except EOFError:
                 break
             except KeyboardInterrupt:
                 self.lines.say("")
-                self.lines.tell("Nothing was sent. Ctrl+D leaves.")
+                self.lines.tell(self.outgoing.leave() or "Nothing was sent. Ctrl+D leaves.")
                 continue
             if self._commands.is_leaving(text):
                 break
             if text.strip():
                 self._do(runner, self._turn(text))
+            elif left := self.outgoing.leave():
+                self.lines.tell(left)
         self._say_goodbye()
 
     def _do(self, runner: asyncio.Runner, turn: Coroutine[Any, Any, None]) -> None:
@@ -153,14 +168,19 @@ class LinearChat:
     # ---- turns
 
     async def _turn(self, text: str) -> None:
+        edited = self.outgoing.edited
         if said := await self._commands.does(text):
             await self.converse(said)
+        elif edited is not None and self.outgoing.edited is edited:  # another command was given
+            self.lines.tell(self.outgoing.leave())
 
     async def converse(self, text: str) -> None:
         """The user says something, and somebody answers."""
         plain = literal(text)
-        await whole(self.session.say(plain or text))
-        turn = None if plain else await self._companions.answer(text, self.session.messages[:-1])
+        message = self.outgoing.whole(plain or text)
+        await whole(self.session.say(message, self.outgoing.beside))
+        self.outgoing.sent()
+        turn = None if plain else await self._companions.answer(message, self.session.messages[:-1])
         await (self._take_turn(turn) if turn else self.reply())
 
     async def tell_of(self, companion: str, topic: str) -> None:
@@ -233,7 +253,12 @@ class LinearChat:
             f"Conversation {found.id}, {one_line(found.title, 60)}, {count} messages. The last of them:"
         )
         for message in self.session.messages[-2:]:
-            self.lines.say(f"{'You' if message.role == 'user' else 'Model'}: {message.content}")
+            self.hear(message)
+
+    def hear(self, message: StoredMessage) -> None:
+        """A message, whole, as it is to be read: corrected if it was."""
+        (shown,) = self.session.judgements.corrected([message])
+        self.lines.say(f"{speaker(shown)}: {shown.content}")
 
     def begin_anew(self) -> None:
         """The next message begins another conversation."""

@@ -1,36 +1,61 @@
 """What a line that begins with a slash does in the plain chat.
 
-    /model run:NAME    /system TEXT    /temperature 0.5    /retry    /find tea    /open 12    /help
+    /model run:NAME    /persona NAME    /system TEXT    /temperature 0.5    /help    /help edit
 
-The commands are those of `slash_commands` that need no screen, and two of its own. The one rule: a command is called
-and typed as in the app.
+Here are those that decide how the model replies; `linear_message_commands` and `linear_shelf_commands` have the others.
+They are those of `slash_commands` that need no screen, and three of its own. The one rule: a command is called and
+typed as in the app.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engine.errors import UserError
 from engine.model_library import absolute_reference
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.generation_commands import GENERATION_COMMANDS, with_setting
-from tui_chat.slash_commands import Given, SlashCommand, SlashCommands, described
+from tui_chat.linear_message_commands import LinearMessageCommands
+from tui_chat.linear_shelf_commands import LinearShelfCommands
+from tui_chat.personas.choosing import settings_with, settings_without
+from tui_chat.personas.library import find_persona, list_personas
+from tui_chat.slash_commands import KNOWN, Given, SlashCommand, SlashCommands, described
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.linear_chat import LinearChat
 
-_OTHERWISE = {  # (argument, what it does) where there is no list to choose from
+_OTHERWISE = {  # (argument, what it does) where it is not as in the app: there is no list to choose from
+    "help": ("[NAME]", "All commands, with what they do; or that one alone"),
     "model": ("[REFERENCE]", "Answer with another model; alone: which it is"),
     "system": ("[TEXT]", "What the model is told first; alone: what it is, 'none' takes it out"),
+    "persona": ("[NAME]", "Who the model is to be; alone: list all, 'none' is nobody"),
     "settings": ("", "How this chat answers"),
     "rename": ("TITLE", "Give this conversation another title"),
+    "export": ("FILE", "This conversation as a file: .md, .json, or rows to train on"),
+    "import": ("FILE", "Take in conversations: .md, .json, or rows to train on"),
+    "tag": ("[TAGS]", "Give this conversation tags; alone: which there are"),
+    "edit": ("[NUMBER]", "Send your last message otherwise, or message NUMBER; the other one is kept"),
+    "version": (
+        "[NUMBER]",
+        "Another version of a message: 2, next, previous, 2 of message 1; alone: which there are",
+    ),
+    "correct": ("TEXT", "How the last reply should have been; 'none' takes that back"),
 }
-_LISTED = 20  # conversations
+_OF_ITS_OWN = {
+    "messages": ("[NUMBER]", "What was said here, with numbers; or that message in full"),
+    "open": ("NUMBER", "Go on with that conversation; last = the newest"),
+}
+_ALIASES: dict[str, tuple[str, ...]] = {
+    "rename": ("title",),
+    "find": ("conversations", "search"),
+    "poor": ("bad",),
+    "version": ("versions",),
+    "export": ("save",),
+    "new": ("clear",),
+}
 
 
 class LinearCommands:
@@ -40,23 +65,19 @@ class LinearCommands:
         self._chat = chat
         own: dict[str, Callable[[str], Awaitable[None]]] = {
             "help": self._help,
-            "new": self._new,
             "model": self._model,
+            "persona": self._persona,
             "system": self._system,
             "joke": partial(chat.tell_of, "joke"),
             "poem": partial(chat.tell_of, "poem"),
             **{name: partial(self._set, name) for name in GENERATION_COMMANDS},
             "settings": self._settings_told,
-            "retry": self._retry,
-            "rename": self._rename,
-            "find": self._find,
+            **LinearMessageCommands(chat).runs,
+            **LinearShelfCommands(chat).runs,
         }
         known = [_described(name, run) for name, run in own.items()]
-        opens = SlashCommand(
-            "open", "NUMBER", "Go on with that conversation; last = the newest", _without_place(self._open)
-        )
         leaves = described("quit", _without_place(self._help), aliases=("exit", "bye", "q"))
-        self._commands: SlashCommands[LinearChat] = SlashCommands([*known, opens, leaves])
+        self._commands: SlashCommands[LinearChat] = SlashCommands([*known, leaves])
 
     def is_leaving(self, text: str) -> bool:
         """Whether this line ends the chat."""
@@ -78,10 +99,17 @@ class LinearCommands:
 
     # ---- the model and how it replies
 
-    async def _help(self, _: str) -> None:
+    async def _help(self, name: str) -> None:
+        if name:
+            self._explain(self._commands.expect(name.removeprefix("/")))
+            return
         for command in self._commands:
-            self._chat.lines.tell(f"{command.usage}: {command.what}.")
+            self._explain(command)
         self._chat.lines.tell("A line that ends with a backslash goes on in the next one.")
+
+    def _explain(self, command: SlashCommand[LinearChat]) -> None:
+        also = f" Also: {', '.join(f'/{name}' for name in command.aliases)}." if command.aliases else ""
+        self._chat.lines.tell(f"{command.usage}: {command.what}.{also}")
 
     async def _model(self, reference: str) -> None:
         if reference:
@@ -108,11 +136,30 @@ class LinearCommands:
         for name in GENERATION_COMMANDS:
             await self._set(name, "")
 
-    async def _retry(self, _: str) -> None:
-        question = self._chat.session.last_question()
-        if question is None:
-            raise UserError("There is no message to reply to yet.")
-        await self._chat.reply(after=question.id)
+    async def _persona(self, name: str) -> None:
+        if not name:
+            await self._list_personas()
+            return
+        if name.strip().casefold() == "none":
+            settings, notice = settings_without(self._settings, self._chat.usual), ""
+        else:
+            chosen = (await asyncio.to_thread(find_persona, name)).persona
+            settings, notice = await asyncio.to_thread(
+                settings_with, chosen, self._settings, self._chat.usual, self._chat.providers
+            )
+        await self._chat.session.change_settings(settings)
+        self._chat.lines.tell(f"{self._persona_told()}{f' {notice}' if notice else ''}")
+        await self._chat.load_model()
+        self._chat.greet()
+
+    async def _list_personas(self) -> None:
+        self._chat.lines.tell(self._persona_told())
+        for entry in await asyncio.to_thread(list_personas):
+            about = entry.problem or entry.persona.description
+            self._chat.lines.tell(f"{entry.persona.name}: {one_line(about, 100)}")
+
+    def _persona_told(self) -> str:
+        return f"The model is {self._settings.persona or 'nobody in particular'}."
 
     @property
     def _settings(self) -> ChatSettings:
@@ -121,36 +168,10 @@ class LinearCommands:
     async def _change(self, **changes: object) -> None:
         await self._chat.session.change_settings(self._settings.with_changes("settings", **changes))
 
-    # ---- conversations
-
-    async def _new(self, _: str) -> None:
-        self._chat.begin_anew()
-        self._chat.lines.tell("A new conversation.")
-
-    async def _find(self, words: str) -> None:
-        find = self._chat.conversations.search
-        found = await asyncio.to_thread(find, words, _LISTED)
-        if not found:
-            self._chat.lines.tell("There is no such conversation." if words else "There is none yet.")
-        for talk in found:
-            self._chat.lines.tell(f"{talk.id}: {one_line(talk.title, 70)}.")
-
-    async def _open(self, which: str) -> None:
-        await self._chat.open(which or "last")
-        await self._chat.load_model()
-
-    async def _rename(self, title: str) -> None:
-        conversation = self._chat.session.conversation
-        if conversation is None:
-            raise UserError("There is no conversation to rename yet.")
-        await asyncio.to_thread(self._chat.conversations.rename, conversation.id, one_line(title, 120))
-        self._chat.lines.tell(f"This conversation is called {one_line(title, 70)}.")
-
 
 def _described(name: str, run: Callable[[str], Awaitable[None]]) -> SlashCommand[LinearChat]:
-    command = described(name, _without_place(run))
-    argument, what = _OTHERWISE.get(name, (command.argument, command.what))
-    return replace(command, argument=argument, what=what)
+    argument, what = {**KNOWN, **_OTHERWISE, **_OF_ITS_OWN}[name]
+    return SlashCommand(name, argument, what, _without_place(run), aliases=_ALIASES.get(name, ()))
 
 
 def _without_place(run: Callable[[str], Awaitable[None]]) -> Callable[[LinearChat, str], Awaitable[None]]:

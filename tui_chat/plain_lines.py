@@ -76,17 +76,25 @@ class PlainLines:
                 if "\n" not in text:
                     readline.add_history(visible(text))
 
-    def ask(self, prompt: str) -> str:
+    @property
+    def shows_drafts(self) -> bool:
+        """Whether what is to be changed can stand on the line already."""
+        return self._reads_keyboard and _readline() is not None
+
+    def ask(self, prompt: str, draft: str = "") -> str:
         """The next message. A line that ends with a backslash goes on in the next one.
+
+        Typing begins from the `draft`, line by line, where that can be shown.
 
         Raises:
             EOFError: when there is none any more.
             KeyboardInterrupt: on Ctrl+C.
         """
-        text = self._line(prompt)
+        first, *more = draft.replace("\n", "\\\n").split("\n")
+        text = self._line(prompt, first)
         while text.endswith("\\"):
             try:
-                text = f"{text[:-1]}\n{self._line('')}"
+                text = f"{text[:-1]}\n{self._line('', more.pop(0) if more else '')}"
             except EOFError:
                 if self._reads_keyboard:
                     raise
@@ -115,14 +123,28 @@ class PlainLines:
         finally:
             words.end()
 
-    def _line(self, prompt: str) -> str:
+    def _line(self, prompt: str, draft: str) -> str:
         if self._reads_keyboard:
-            _readline()  # importing it gives `input` editing and history
-            return input(prompt)
+            with _begun_with(draft):
+                return input(prompt)
         line = sys.stdin.buffer.readline()
         if not line:
             raise EOFError
         return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+@contextmanager
+def _begun_with(draft: str) -> Iterator[None]:
+    """Within, `input` has editing and history, and begins with this line."""
+    readline = _readline()
+    if readline is None or not draft:
+        yield
+        return
+    readline.set_startup_hook(lambda: readline.insert_text(visible(draft)))
+    try:
+        yield
+    finally:
+        readline.set_startup_hook()
 
 
 def _readline() -> ModuleType | None:

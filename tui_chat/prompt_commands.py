@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import UserError
 from engine.paths import prompts_path
-from tui_chat.attachments import without_attachments
+from tui_chat.attachments import named, without_attachments
 from tui_chat.path_completion import paths_like
 from tui_chat.prompt_templates import PromptTemplate, prompt_templates, template_named
 from tui_chat.screens.choose_one import Choice, ChooseOne
 from tui_chat.slash_commands import SlashCommand, Suggestion, described, ranked, typed_for
-from tui_chat.text import one_line
 
 if TYPE_CHECKING:
     from tui_chat.app import TuiChatApp
@@ -40,14 +38,7 @@ def paths(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
 
 
 def _detach(pane: ChatPane, argument: str) -> None:
-    files = pane.box.attached.files
-    if not files:
-        raise UserError("No file is attached. /attach PATH attaches one.")
-    gone = [file for file in files if argument in ("", file.name)]
-    if not gone:
-        names = ", ".join(one_line(file.name, 30) for file in files)
-        raise UserError(f"No such file is attached. Attached: {names}.")
-    pane.box.attached.take_away(gone)
+    pane.box.attached.take_away(named(pane.box.attached.files, argument))
 
 
 def _attached(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
@@ -88,7 +79,7 @@ async def _history(pane: ChatPane, argument: str) -> None:
         pane.prompt.put(chosen)
 
 
-def _edit(pane: ChatPane, argument: str) -> None:
+def _editor(pane: ChatPane, argument: str) -> None:
     pane.box.edit()
 
 
@@ -97,5 +88,5 @@ PROMPT_COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("detach", _detach, _attached),
     described("template", _template, _templates),
     described("history", _history),
-    described("edit", _edit),
+    described("editor", _editor),
 )

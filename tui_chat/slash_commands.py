@@ -50,10 +50,20 @@ KNOWN: dict[str, tuple[str, str]] = {
     "detach": ("[NAME]", "Take an attached file away again"),
     "template": ("[NAME]", "Put a prompt template into the box"),
     "history": ("", "Search what you sent before"),
-    "edit": ("", "Write in your own editor ($VISUAL or $EDITOR)"),
+    "editor": ("", "Write in your own editor ($VISUAL or $EDITOR)"),
+    "edit": ("[NUMBER]", "Send your last message otherwise, or message NUMBER"),
+    "version": ("[NUMBER]", "Another version: 2, next, previous; alone: choose"),
+    "branch": ("[NUMBER]", "A new chat that begins like this, up to message NUMBER"),
+    "vote": ("WORD", "The last reply is better, worse, tie; none takes it back"),
+    "good": ("", "Thumb up for the last reply; again: no longer"),
+    "poor": ("", "Thumb down for the last reply; again: no longer"),
+    "correct": ("[TEXT]", "How the last reply should have been; alone: write it"),
     "rename": ("[TITLE]", "Give this conversation another title"),
     "pin": ("", "Keep this conversation on top; again: no longer"),
     "export": ("[FILE]", "This conversation as a file: .md, .json, training rows"),
+    "import": ("[FILE]", "Take in conversations: .md, .json, training rows"),
+    "tag": ("[TAGS]", "Give this conversation tags; alone: change them"),
+    "untag": ("[TAGS]", "Take tags off this conversation; alone: all of them"),
     "delete": ("", "Delete this conversation; /undo brings it back"),
     "undo": ("", "Bring back the conversation deleted last"),
     "find": ("[WORDS]", "Search all conversations"),
@@ -127,6 +137,16 @@ class SlashCommands(Generic[Place]):
         """The command of that name, or None."""
         return self._by_name.get(name.lower())
 
+    def expect(self, name: str) -> SlashCommand[Place]:
+        """The command of that name.
+
+        Raises:
+            UserError: when there is none.
+        """
+        if command := self.named(name):
+            return command
+        raise UserError(f"There is no command /{one_line(name, 30)}. {self._meant(name)}")
+
     def read(self, text: str) -> Given[Place] | str:
         """A command, or the message that `text` is.
 
@@ -167,10 +187,14 @@ class SlashCommands(Generic[Place]):
         return is_one_line or self.under_way(text[1:]) is not None
 
     def _unknown(self, name: str) -> str:
-        close = difflib.get_close_matches(name.lower(), self._by_name, n=1, cutoff=0.5)
-        hint = f"Did you mean /{close[0]}?" if close else "/help lists them all."
         shown = one_line(name, 30)
-        return f"There is no command /{shown}. {hint} With a second slash, //{shown} is a message."
+        return (
+            f"There is no command /{shown}. {self._meant(name)} With a second slash, //{shown} is a message."
+        )
+
+    def _meant(self, name: str) -> str:
+        close = difflib.get_close_matches(name.lower(), self._by_name, n=1, cutoff=0.5)
+        return f"Did you mean /{close[0]}?" if close else "/help lists them all."
 
     def _check(self, given: Given[Place]) -> None:
         command, shown = given.command, one_line(given.argument, 30)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from engine.wire import LoadedModel, Loading
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines
 from tests.tui_chat.test_cli import tui_chat
 from tests.tui_chat.test_terminal import read_until
+from trainers.own_datasets import MY_FAVOURITES, MY_PREFERENCES, dataset_path
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversations
 from tui_chat.linear_chat import LinearChat
@@ -37,8 +39,10 @@ class Script(PlainLines):
         super().__init__()
         self.typed = iter(typed)
         self.shown: list[str] = []
+        self.asked: list[tuple[str, str]] = []  # with what, and beginning from what
 
-    def ask(self, prompt: str) -> str:
+    def ask(self, prompt: str, draft: str = "") -> str:
+        self.asked.append((prompt, draft))
         for text in self.typed:
             return text
         raise EOFError
@@ -164,7 +168,19 @@ def test_settings_model_and_conversation_are_changed_by_commands() -> None:
         ("/open", "Something is missing: /open NUMBER"),
         ("/open 99", "There is no conversation"),
         ("/rename", "Something is missing: /rename TITLE"),
-        ("/rename Tea", "no conversation to rename"),
+        ("/rename Tea", "This chat is still empty"),
+        ("/edit", "You have not said anything yet"),
+        ("/edit 3", "This chat is still empty"),
+        ("/branch", "This chat is still empty"),
+        ("/version", "Nothing here has versions yet"),
+        ("/version 2", "Nothing here has versions yet"),
+        ("/version x", "names no version"),
+        ("/good", "no reply of a model yet"),
+        ("/vote great", "better, worse, tie or none"),
+        ("/detach", "No file is attached"),
+        ("/attach /nowhere", "There is no file"),
+        ("/persona nobudy", "There is no persona"),
+        ("/help edti", "Did you mean /edit?"),
     ],
 )
 def test_a_command_that_cannot_be_done_is_a_sentence_and_is_not_sent(typed: str, sentence: str) -> None:
@@ -178,6 +194,158 @@ def test_another_reply_stands_beside_the_first() -> None:
     shown = chat("Hello", "/retry", engines=engines).shown
     assert shown[1:3] == ["Model: Hello there.", "Model: Hello there."]
     assert engines["builtin"].asked[0] == engines["builtin"].asked[1]
+
+
+def test_a_sent_message_is_sent_otherwise_and_both_wordings_are_a_command_away() -> None:
+    script = chat("Hello", "/edit", "Good day", "/version", "/version previous", "/version 2", "/edit 1", "")
+    assert script.asked[2] == ("You, message 1: ", "Hello")
+    shown = script.shown
+    assert shown[2] == (
+        "Message 1, to be sent otherwise. It is: Hello Type it anew; an empty line leaves it as it is."
+    )
+    assert shown[4:7] == [
+        "Your message 1 has 2 versions.",
+        "Version 1: Hello",
+        "Version 2, on show: Good day",
+    ]
+    assert shown[7:9] == [
+        "Message 1, version 1 of 2. 1 message after it: /messages lists them.",
+        "You: Hello",
+    ]
+    assert shown[10] == "You: Good day"
+    assert shown[12] == "Message 1 stays as it is."
+    kept = Conversations.open(conversations_path())
+    assert [m.content for m in kept.messages(1) if m.role == "user"] == ["Hello", "Good day"]
+
+
+def test_an_edit_that_another_command_interrupts_is_left_and_says_so() -> None:
+    shown = chat("Hello", "/edit", "/seed 3", "Bye").shown
+    assert shown[3:5] == ["seed is 3.", "Message 1 stays as it is."]
+    kept = Conversations.open(conversations_path())
+    assert [m.content for m in kept.tree(1).path][::2] == ["Hello", "Bye"]
+
+
+def test_messages_go_by_numbers_in_commands_for_versions_branches_and_hearing_again() -> None:
+    typed = [
+        "One",
+        "/retry",
+        "Two",
+        "/messages",
+        "/messages 2",
+        "/version 1 of message 2",
+        "/branch 1",
+        "/messages",
+    ]
+    shown = chat(*typed).shown
+    at = shown.index("1, You: One")
+    assert shown[at + 1 : at + 5] == [
+        "2, Model, version 2 of 2: Hello there.",
+        "3, You: Two",
+        "4, Model: Hello there.",
+        "Model: Hello there.",
+    ]
+    assert shown[at + 5] == "Message 2, version 1 of 2."
+    assert "conversation 2, that begins like the other one up to message 1" in shown[at + 7]
+    assert shown[at + 8] == "1, You: One"
+
+
+def test_what_is_said_of_replies_is_told_and_kept_for_training() -> None:
+    engines = FakeEngines()
+    typed = ["Hi", "/vote better", "/good", "/correct Hello, you.", "More", "/correct none", "/bad", "/bad"]
+    shown = chat(*typed, engines=engines).shown
+    assert "Error: There is no other reply to this question. /retry asks again." in shown
+    assert [m.content for m in engines["builtin"].asked[-1]] == ["Hi", "Hello, you.", "More"]
+    assert shown[-4:-1] == ["It is as it was said.", "Thumb down for the last reply.", "No thumb any more."]
+    assert len(dataset_path(MY_FAVOURITES).read_text().splitlines()) == 1
+
+
+def test_of_two_tries_one_is_better_or_worse_until_that_is_taken_back() -> None:
+    engines = FakeEngines()
+    typed = ["Hi", "/retry", "/vote better", "/retry", "/vote tie", "/vote worse"]
+
+    class Varied(FakeEngine):
+        async def load(self) -> LoadedModel:
+            self.script = [f"Reply {len(self.asked)}."]
+            return await super().load()
+
+    engines["builtin"] = Varied()
+    shown = chat(*typed, "/open", "/open 1", "/vote none", engines=engines).shown
+    assert "The last reply is better than the others." in shown
+    assert "The replies are as good as each other." in shown
+    assert "Error: There are 2 other replies. Say it of the best one: it is better." in shown
+    assert "There is no vote on these replies any more." in shown
+    talk = ["Bye", "/retry", "/vote worse"]
+    assert "The other reply is better than the last one." in chat(*talk, engines=engines).shown
+    (row,) = dataset_path(MY_PREFERENCES).read_text().splitlines()
+    assert json.loads(row)["rejected"][0]["content"] == "Reply 5."
+
+
+def test_a_file_goes_out_with_the_next_message_and_stays_with_another_wording(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("tea")
+    engines = FakeEngines()
+    attach = f"/attach {tmp_path / 'notes.txt'}"
+    script = chat(attach, "/detach", attach, "What?", "/edit", "Why?", "Bye", engines=engines)
+    assert script.shown[1].startswith("Attached: notes.txt 3 bytes.")
+    assert script.shown[2] == "No longer attached: notes.txt."
+    assert script.asked[5] == ("You, message 1: ", "What?")
+    sent = [asked[-1].content for asked in engines["builtin"].asked]
+    assert sent == [
+        "File `notes.txt`:\n\n```txt\ntea\n```\n\nWhat?",
+        "File `notes.txt`:\n\n```txt\ntea\n```\n\nWhy?",
+        "Bye",
+    ]
+
+
+def test_a_conversation_is_tagged_pinned_named_exported_deleted_and_brought_back(tmp_path: Path) -> None:
+    file = tmp_path / "talk.json"
+    typed = ["Hello", "/tag tea, #Work", "/untag tea", "/untag tea", "/pin", "/title Rhymes", "/find", "/tag"]
+    shown = chat(*typed, f"/export {file}", "/delete", "/messages", "/undo", f"/import {file}").shown
+    assert shown[2:6] == [
+        "Tags of “Hello”: tea, work.",
+        "Tags of “Hello”: work.",
+        "Error: There is no tag tea here. Tags of “Hello”: work.",
+        "“Hello” is pinned: it stands first.",
+    ]
+    assert shown[7:9] == [
+        "1: Rhymes, pinned, tags: work.",
+        "Tags of this conversation: work. In use, with how often: work 1.",
+    ]
+    assert shown[9].startswith("Exported 1 conversation to ") and "Hello there." in file.read_text()
+    assert shown[10].startswith("Deleted “Rhymes”.") and shown[11] == "This chat is still empty."
+    assert shown[12] == "“Rhymes” is back. To go on with it: /open 1"
+    assert shown[13].startswith("Imported 0 conversations. 1 was here already")
+
+
+def test_a_persona_is_chosen_says_hello_and_is_left_again() -> None:
+    engines = FakeEngines()
+    typed = ["/persona", "/persona small talker", "Hi", "/persona none", "/new", "Ho"]
+    shown = chat(*typed, engines=engines).shown
+    assert shown[1] == "The model is nobody in particular." and any(
+        line.startswith("Rubber duck: ") for line in shown
+    )
+    assert "The model is Small talker." in shown
+    assert any(
+        line.startswith("Small talker: ") for line in shown[shown.index("The model is Small talker.") :]
+    )
+    assert [m.role for m in engines["builtin"].asked[1]] == ["user"]
+
+
+def test_one_command_is_explained_alone() -> None:
+    assert chat("/help /poor").shown[1:] == [
+        "/poor: Thumb down for the last reply; again: no longer. Also: /bad.",
+    ]
+
+
+def test_a_draft_of_several_lines_is_gone_through_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def line(self: PlainLines, prompt: str, draft: str) -> str:
+        begun.append(draft)
+        return draft.replace("tea", "rain")
+
+    monkeypatch.setattr(PlainLines, "_line", line)
+    assert PlainLines().ask("You: ", "A poem\nabout tea\nplease").endswith("A poem\nabout rain\nplease")
+    assert begun == ["A poem\\", "about tea\\", "please"]
 
 
 def test_the_help_lists_each_command_once_and_quit_leaves() -> None:

@@ -66,7 +66,7 @@ class PromptInput(TextArea):
             show=False,
         ),
         _wish("alt+r", "history", "Search what you sent"),
-        _wish("alt+v", "edit", "Write in your editor"),
+        _wish("alt+v", "editor", "Write in your editor"),
         _wish("alt+j", "attach", "Attach a text file"),
         _wish("alt+t", "template", "Prompt template"),
     ]
@@ -99,7 +99,7 @@ class PromptInput(TextArea):
 
     @dataclass
     class Wished(Message):
-        """The user wants something done with the text: "history", "edit", "attach" or "template"."""
+        """The user wants something done with the text: "history", "editor", "attach" or "template"."""
 
         what: str
 
