@@ -206,7 +206,7 @@ async def test_the_branch_on_show_is_there_again_when_the_conversation_is_opened
         await until(pilot, lambda: words(pane)[-1] == "second reply")
     again = Conversations.open(file)
     assert again.newest()[0].preview == "second reply"
-    assert [m.content for m in again.branch(1)] == ["one", "first reply", "two", "second reply"]
+    assert [m.content for m in again.tree(1).path] == ["one", "first reply", "two", "second reply"]
     again.close()
 
 
@@ -361,7 +361,7 @@ async def test_the_model_is_asked_with_the_branch_on_show_alone() -> None:
     assert taken.parent == other.id
     await session.show(two.id)
     assert [m.content for m in session.answers()] == ["second"]
-    assert [m.content for m in conversations.branch(talk.id)] == ["one", "first", "two", "second"]
+    assert [m.content for m in conversations.tree(talk.id).path] == ["one", "first", "two", "second"]
 
 
 async def test_two_apps_that_speak_at_once_in_one_conversation_make_two_branches() -> None:
@@ -376,7 +376,7 @@ async def test_two_apps_that_speak_at_once_in_one_conversation_make_two_branches
         await session.refresh()
         assert [m.content for m in session.messages] == ["one", "first", said_here, ""]
         assert session.tree.place_of(session.messages[2].id).count == 2
-    assert len(conversations.branch(talk.id)) == 4
+    assert len(conversations.tree(talk.id).path) == 4
 
 
 async def test_a_reply_of_an_app_that_was_killed_counts_as_stopped_in_every_branch(tmp_path: Path) -> None:

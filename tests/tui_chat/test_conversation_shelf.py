@@ -162,7 +162,7 @@ def test_a_tree_survives_the_way_through_json_and_nothing_is_doubled(conversatio
     told(other, "first", "so that ids differ")
     taken = Transfer(other.file).take_in([record])
     assert Transfer(other.file).records(taken.new) == [record]
-    assert [message.content for message in other.branch(taken.new[0])] == ["Which?", "Green"]
+    assert [message.content for message in other.tree(taken.new[0]).path] == ["Which?", "Green"]
     again = Transfer(other.file).take_in([record])
     assert (again.new, again.known) == ([], 1)
     assert again.in_words() == "Imported 0 conversations. 1 was here already, and not imported again."
