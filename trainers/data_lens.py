@@ -4,10 +4,6 @@
     for token in report.samples[0].tokens: token.text, token.kind
     problems(report)                      # what must keep the run from starting; empty when all is well
 
-    trained   the loss is taken on it          masked   the model reads it only
-    prompt    learnt too, as prompt_loss asks
-    padding   fills a window                   cut      beyond the context; the model never sees it
-
 Torch-free. The one rule: kinds come from the arrays that training reads (`corpora`), never from what was meant.
 """
 
@@ -16,25 +12,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 
 from engine.errors import UserError
-from engine.records import Record
 from engine.tokenizers import Tokenizer
 from engine.tokenizers.chat_format import ChatFormat, end_ids
 from trainers.config import TrainingConfig
 from trainers.corpora import IGNORED, ConversationWindows, Ids, TextWindows
 from trainers.corpus_building import conversations, encoded, pieces
-from trainers.data_lens_counts import Lengths, Repetition, RowCounts, leaked_lines
+from trainers.data_lens_counts import RowCounts, leaked_lines
+from trainers.data_lens_report import Kind, LensReport, LensRow, LensToken, problems
 from trainers.data_splits import Split, parts_of
 from trainers.datasets import DataReport, inspect, is_plain_text, read_text_chunks
 from trainers.packing import packed_window, windows_of
 from trainers.row_formats import DataRow
 from trainers.tokenizer_choice import make_tokenizer
 
-Kind = Literal["trained", "prompt", "masked", "padding", "cut"]
 _SEEN_KINDS: tuple[Kind, ...] = ("masked", "trained", "prompt")  # by their numbers
 _MASKED, _TRAINED, _PROMPT = range(len(_SEEN_KINDS))
 SAMPLES = 50  # rows shown
@@ -43,64 +37,6 @@ _TOKENS_SHOWN = 4_000  # of a row
 _CHARACTERS = {"bpe": 2_000_000}
 _CHARACTERS_WHEN_LIMITED = {**_CHARACTERS, "char": 50_000_000}
 _ROWS_BEFORE_START = 200
-
-
-class LensToken(NamedTuple):
-    """A token as text, and what training does with it."""
-
-    text: str
-    kind: Kind
-
-
-class LensRow(Record):
-    """A row as one window of the model; for plain text, a window of it."""
-
-    line: int  # where it begins; for plain text the number of the window
-    tokens: tuple[LensToken, ...]
-    trained: int
-    masked: int
-    cut: int
-    padding: int  # to the end of the window, had the row it alone
-    prompt: int = 0
-    file: str = ""
-    split: Split = "train"
-
-
-class LensReport(Record):
-    """What a look through the lens found."""
-
-    data: DataReport
-    method: str
-    tokenizer: str  # in words
-    chat_format: str
-    context_length: int
-    samples: tuple[LensRow, ...] = ()
-    train_rows: int = 0
-    validation_rows: int = 0
-    test_rows: int = 0  # kept for testing, and not looked at
-    tokens: int = 0  # trained + prompt + masked + cut
-    trained_tokens: int = 0
-    prompt_tokens: int = 0  # of prompts that are learnt too
-    masked_tokens: int = 0
-    cut_tokens: int = 0
-    truncated_rows: int = 0
-    rows_without_target: int = 0
-    windows: int = 0  # fine-tuning: windows that the training rows fill
-    packing: bool = True  # several rows in one window
-    padding_tokens: int = 0  # in them
-    lengths: Lengths = Lengths()  # tokens of a row
-    unknown_characters: int = 0
-    unknown: str = ""  # some of them
-    duplicates: int = 0
-    leaked_rows: int = 0  # validation rows that also train
-    repetitions: tuple[Repetition, ...] = ()  # the first of them
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-def problems(report: LensReport) -> tuple[str, ...]:
-    """What is so wrong that a run must not start."""
-    return report.errors
 
 
 def check_before_start(config: TrainingConfig) -> None:

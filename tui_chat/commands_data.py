@@ -22,7 +22,7 @@ from tui_chat.quantities import counted
 
 if TYPE_CHECKING:  # reading the help should not load what reads data
     from trainers.config import TrainingConfig
-    from trainers.data_lens import LensReport
+    from trainers.data_lens_report import LensReport
     from trainers.datasets import DataReport
 
 _REJECTED_SHOWN = 10

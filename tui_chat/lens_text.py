@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tui_chat.text import visible
 
 if TYPE_CHECKING:  # it loads numpy, and the app starts without
-    from trainers.data_lens import Kind, LensRow, LensToken
+    from trainers.data_lens_report import Kind, LensRow, LensToken
 
 LEGEND = {
     "trained": "learnt",

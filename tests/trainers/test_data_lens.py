@@ -15,7 +15,8 @@ from trainers import data_lens, launcher, packing
 from trainers.config import TrainingConfig
 from trainers.corpora import LEARNT, Ids
 from trainers.corpus_building import build_corpus
-from trainers.data_lens import LensRow, look_at, problems
+from trainers.data_lens import look_at
+from trainers.data_lens_report import LensRow, problems
 from trainers.tokenizer_choice import make_tokenizer
 
 

@@ -13,7 +13,7 @@ from textual.widgets import Input, Select, Static, TabbedContent
 
 from tests.tui_chat.test_new_run_screen import FormApp, settle
 from trainers.config import TrainingConfig
-from trainers.data_lens import Kind, LensReport, LensToken
+from trainers.data_lens_report import Kind, LensReport, LensToken
 from trainers.datasets import DataReport
 from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.screens.new_run import NewRunScreen

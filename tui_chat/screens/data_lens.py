@@ -28,7 +28,7 @@ from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.key_hints import KeyHints
 
 if TYPE_CHECKING:  # it loads numpy, and the app starts without
-    from trainers.data_lens import LensReport
+    from trainers.data_lens_report import LensReport
 
 _VIEWS = ("rows", "rejected", "repeated")
 

@@ -13,8 +13,8 @@ from tui_chat import lens_text
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:  # they load numpy, and the app starts without
-    from trainers.data_lens import Kind, LensReport, LensRow, LensToken
     from trainers.data_lens_counts import Repetition
+    from trainers.data_lens_report import Kind, LensReport, LensRow, LensToken
     from trainers.datasets import RejectedLine
 
 _STYLES: dict[Kind, tuple[str, str]] = {  # of every other token, so that one sees where tokens end
