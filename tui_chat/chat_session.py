@@ -153,27 +153,29 @@ class ChatSession:
         """
         return await self._add("assistant", text, self.tree.leaf, APP_NAME)
 
-    async def _add(
-        self, role: chat.Role, text: str, parent: int | None, model_name: str = ""
-    ) -> StoredMessage:
+    async def _add(self, role: chat.Role, text: str, parent: int | None, name: str = "") -> StoredMessage:
+        message = StoredMessage(0, 0, role, text, model_name=name, parent=parent)
         if self.conversation is None:
-            settings = self.settings.to_json().decode()
-            title = one_line(without_attachments(text), 60) or "Conversation"
-            self.conversation = await asyncio.to_thread(
-                self._conversations.create, title, self.settings.model, settings
-            )
-            if self.settings.greeting.strip() and role == "user":
-                parent = await self._say_hello(self.conversation.id)
-        message = StoredMessage(0, self.conversation.id, role, text, model_name=model_name, parent=parent)
-        return await self._save(message)
+            return await self._begin(message)
+        return await self._save(replace(message, conversation=self.conversation.id))
 
-    async def _say_hello(self, conversation: int) -> int:
+    async def _begin(self, message: StoredMessage) -> StoredMessage:
+        """A conversation with its first message: both are saved, or neither."""
+        title = one_line(without_attachments(message.content), 60) or "Conversation"
+        settings = self.settings.to_json().decode()
+        said = [*(self._hello() if message.role == "user" else ()), message]
+        self.conversation, saved = await asyncio.to_thread(
+            self._conversations.begin, title, self.settings.model, settings, said
+        )
+        for each in saved:
+            self.tree.add(each)
+        return saved[-1]
+
+    def _hello(self) -> list[StoredMessage]:
         """What the persona says first; kept once the user has said something, so that no empty chat is."""
         hello, who = self.settings.greeting.strip(), self.settings.persona
-        message = StoredMessage(
-            0, conversation, "assistant", hello, model_name=who, finish_reason=GREETING, parent=None
-        )
-        return (await self._save(message)).id
+        said = StoredMessage(0, 0, "assistant", hello, model_name=who, finish_reason=GREETING)
+        return [said] if hello else []
 
     async def _save(self, message: StoredMessage) -> StoredMessage:
         message = await asyncio.to_thread(self._conversations.add, message)

@@ -45,6 +45,8 @@ __all__ = ["Conversation", "Conversations", "StoredMessage", "storable"]
 KEEP_DELETED_SECONDS = 7 * 24 * 3600
 
 _SAVED_FIELDS = MESSAGE_FIELDS[1:]  # without the id
+_BEGIN = "INSERT INTO conversations (title, model, settings, created, updated) VALUES (?, ?, ?, ?, ?)"
+_ADD = f"INSERT INTO messages ({', '.join(_SAVED_FIELDS)}) VALUES ({', '.join('?' * len(_SAVED_FIELDS))})"
 _LIST = """
     SELECT c.id, c.title, c.model, c.settings, c.created, c.updated,
            coalesce((SELECT substr(content, 1, 300) FROM messages m WHERE m.id = coalesce(
@@ -120,14 +122,21 @@ class Conversations:
     # ---- conversations
 
     def create(self, title: str, model: str, settings: str = "") -> Conversation:
-        """Begin a conversation."""
+        """An empty conversation."""
+        return self.begin(title, model, settings, ())[0]
+
+    def begin(
+        self, title: str, model: str, settings: str, said: Sequence[StoredMessage]
+    ) -> tuple[Conversation, list[StoredMessage]]:
+        """A conversation that begins with these messages, one after the other: all of it is saved, or nothing."""
         now = time.time()
+        saved: list[StoredMessage] = []
         with self.file.writing() as execute:
-            cursor = execute(
-                "INSERT INTO conversations (title, model, settings, created, updated) VALUES (?, ?, ?, ?, ?)",
-                (storable(title), storable(model), settings, now, now),
-            )
-        return Conversation(cursor.lastrowid or 0, title, model, settings, now, now)
+            id = execute(_BEGIN, (storable(title), storable(model), settings, now, now)).lastrowid
+            for message in said:
+                parent = saved[-1].id if saved else None
+                saved.append(self._insert(execute, replace(message, conversation=id, parent=parent)))
+        return Conversation(id, title, model, settings, now, now), saved
 
     def newest(self, limit: int = 500) -> list[Conversation]:
         """The conversations, newest first."""
@@ -201,10 +210,6 @@ class Conversations:
         rows = self.file.read("SELECT leaf FROM conversations WHERE id = :id", {"id": conversation})
         return ConversationTree(self.messages(conversation), rows[0][0] if rows else None)
 
-    def branch(self, conversation: int) -> Sequence[StoredMessage]:
-        """The messages of the branch that was on show last, oldest first."""
-        return self.tree(conversation).path
-
     def show_branch(self, conversation: int, message: int) -> None:
         """Let a conversation open with the branch of this message, such as one that a search found."""
         tree = self.tree(conversation)
@@ -222,23 +227,22 @@ class Conversations:
         Its branch is the one on show from now on. A conversation that another app deleted is back with it.
         Of one that is "streaming", other apps see that it is being written until `save_ending`.
         """
-        message = replace(message, created=message.created or time.time())
-        columns, marks = ", ".join(_SAVED_FIELDS), ", ".join("?" * len(_SAVED_FIELDS))
         with self.file.writing() as execute:
-            if message.parent == AT_THE_END:
-                message = replace(
-                    message, parent=execute(_LAST_MESSAGE, (message.conversation,)).fetchone()[0]
-                )
-            cursor = execute(
-                f"INSERT INTO messages ({columns}) VALUES ({marks})", values_of(message, _SAVED_FIELDS)
-            )
-            execute(
-                "UPDATE conversations SET updated = ?, leaf = ?, deleted = NULL WHERE id = ?",
-                (message.created, cursor.lastrowid, message.conversation),
-            )
-            if message.status == "streaming":  # before others can see it
-                self._under_way.begin(cursor.lastrowid)
-        return replace(message, id=cursor.lastrowid or 0)
+            return self._insert(execute, message)
+
+    def _insert(self, execute: Any, message: StoredMessage) -> StoredMessage:
+        parent = message.parent
+        if parent == AT_THE_END:
+            parent = execute(_LAST_MESSAGE, (message.conversation,)).fetchone()[0]
+        message = replace(message, created=message.created or time.time(), parent=parent)
+        id = execute(_ADD, values_of(message, _SAVED_FIELDS)).lastrowid
+        execute(
+            "UPDATE conversations SET updated = ?, leaf = ?, deleted = NULL WHERE id = ?",
+            (message.created, id, message.conversation),
+        )
+        if message.status == "streaming":  # before others can see it
+            self._under_way.begin(id)
+        return replace(message, id=id)
 
     def save_ending(self, message: StoredMessage) -> None:
         """Save a message that was added before, as it is now, in bounded time: beside the file when need be.
@@ -285,15 +289,12 @@ class Conversations:
         now = time.time()
         copied: dict[int | None, int | None] = {None: None}  # old id -> new id
         with self.file.writing() as execute:
-            new = execute(
-                "INSERT INTO conversations (title, model, settings, created, updated) VALUES (?, ?, ?, ?, ?)",
-                (storable(title), storable(model), settings, now, now),
-            ).lastrowid
+            new = execute(_BEGIN, (storable(title), storable(model), settings, now, now)).lastrowid
             for old, parent in execute(_PATH_TO, (message,)).fetchall():
                 copied[old] = execute(_COPY_MESSAGE, (new, copied.get(parent), old)).lastrowid
                 execute(_COPY_TOKENS, (copied[old], old))
                 execute(_COPY_CORRECTION, (copied[old], old))
-        return Conversation(new or 0, title, model, settings, now, now)
+        return Conversation(new, title, model, settings, now, now)
 
     def prompts(self, limit: int = 200) -> list[str]:
         """What the user sent last, oldest first, each text once: the history of the prompt."""

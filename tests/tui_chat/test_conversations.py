@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from engine.errors import UserError
 from tui_chat import conversation_schema
+from tui_chat.chat_session import ChatSession
+from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversations, StoredMessage
 from tui_chat.reply_tokens import ReplyTokens
 
@@ -276,7 +278,7 @@ def test_the_messages_of_before_there_were_branches_follow_each_other(tmp_path: 
     old.close()
     conversations = Conversations.open(file)
     assert [(m.id, m.parent) for m in conversations.messages(1)] == [(1, None), (3, 1), (4, 3)]
-    assert [(m.id, m.parent) for m in conversations.branch(2)] == [(2, None), (5, 2)]
+    assert [(m.id, m.parent) for m in conversations.tree(2).path] == [(2, None), (5, 2)]
     assert say(conversations, 2, "more").parent == 5
     conversations.close()
 
@@ -287,18 +289,18 @@ def test_another_try_is_a_sibling_and_the_branch_last_shown_is_there_after_reope
     question, reply = say(conversations, talk.id, "question"), say(conversations, talk.id, "one", "assistant")
     say(conversations, talk.id, "and then?")
     other = conversations.add(StoredMessage(0, talk.id, "assistant", "two", parent=question.id))
-    assert [m.content for m in conversations.branch(talk.id)] == ["question", "two"]
+    assert [m.content for m in conversations.tree(talk.id).path] == ["question", "two"]
     assert conversations.newest()[0].preview == "two"
     conversations.show_branch(talk.id, reply.id)
     conversations.close()
     again = open_file(tmp_path)
-    assert [m.content for m in again.branch(talk.id)] == ["question", "one", "and then?"]
+    assert [m.content for m in again.tree(talk.id).path] == ["question", "one", "and then?"]
     assert again.newest()[0].preview == "and then?"
     assert len(again.messages(talk.id)) == 4
     (found,) = again.search("two")
     assert found.found_in == other.id
     again.show_branch(talk.id, 999)  # of another conversation, or gone: nothing changes
-    assert again.branch(talk.id)[-1].content == "and then?"
+    assert again.tree(talk.id).path[-1].content == "and then?"
     again.close()
 
 
@@ -444,3 +446,21 @@ def test_the_end_of_a_reply_that_nothing_takes_is_told(
         with pytest.raises(UserError, match=sentence):
             conversations.save_ending(reply)
         conversations.close()
+
+
+@pytest.mark.parametrize("greeting", ["", "Good morning"])
+async def test_a_first_message_that_cannot_be_saved_leaves_no_empty_conversation(greeting: str) -> None:
+    conversations = Conversations.in_memory()
+    session = ChatSession(conversations, ChatSettings(greeting=greeting))
+    connection = conversations.file.connection
+    connection.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON messages WHEN new.role = 'user' BEGIN "
+        "SELECT RAISE(FAIL, 'database or disk is full'); END"
+    )
+    with pytest.raises(UserError, match="disk is full"):
+        await session.say("Hello")
+    assert (conversations.newest(), session.conversation, session.messages) == ([], None, [])
+    connection.execute("DROP TRIGGER full")
+    await session.say("Hello")
+    assert [said.content for said in session.messages] == [greeting, "Hello"][not greeting :]
+    assert conversations.tree(conversations.newest()[0].id).path == session.messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tui_chat.chat_session import whole
 from tui_chat.conversation_file import ConversationFile
-from tui_chat.conversations import Conversations, StoredMessage
+from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.widgets.prompt_input import PromptInput
 
 
@@ -25,8 +26,14 @@ class SlowDisk(Conversations):
         self._loop = asyncio.get_running_loop()
 
     def add(self, message: StoredMessage) -> StoredMessage:
-        saved = super().add(message)
-        if message.role == self.waits_for_role:
+        return self._wait(super().add(message))
+
+    def begin(self, *about: Any) -> tuple[Conversation, list[StoredMessage]]:
+        conversation, said = super().begin(*about)
+        return conversation, [self._wait(message) for message in said]
+
+    def _wait(self, saved: StoredMessage) -> StoredMessage:
+        if saved.role == self.waits_for_role:
             asyncio.run_coroutine_threadsafe(self.may_save.wait(), self._loop).result()
         return saved
 
