@@ -10,7 +10,6 @@ The one rule: what cannot be read goes to `rejected` with its line number and th
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import IO, Any, NamedTuple
 import msgspec
 
 from engine.errors import UserError
+from trainers.json_arrays import array_values
 from trainers.own_datasets import why_missing
 from trainers.packed_files import inner_suffix, open_unpacked, reading
 
@@ -27,7 +27,6 @@ Reject = Callable[[int, str], None]  # line number, reason
 NOT_UTF8 = "not UTF-8"  # the reason of a line
 LINE_LIMIT = 1_000_000  # bytes of one JSON row
 BLOCK_SIZE = 1 << 20  # bytes of plain text read at once
-ARRAY_LIMIT = 1 << 30  # bytes of one JSON array; lines have no such limit
 TEXT_SUFFIXES = (".txt", ".md", ".text", ".markdown")
 ROW_SUFFIXES = (".jsonl", ".ndjson", ".json")
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -169,7 +168,7 @@ def text_blocks(path: Path, reject: Reject) -> Iterator[str]:
 def json_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
     """The rows of a JSON file with the lines they begin at, whether it is JSON lines or one array."""
     if _is_array(path):
-        yield from _array_values(path, reject)
+        yield from array_values(_decoded_blocks(path), LINE_LIMIT, reject)
     else:
         yield from _line_values(path, reject)
 
@@ -205,77 +204,26 @@ def _lines(path: Path, reject: Reject) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-class _NotFiniteError(ValueError):
-    """NaN and Infinity are Python's words, not JSON's."""
+def _decoded_blocks(path: Path) -> Iterator[str]:
+    """A whole file as text, block by block.
 
-
-def _refuse_constant(name: str) -> None:
-    raise _NotFiniteError(f"not valid JSON ({name})")
-
-
-def _array_values(path: Path, reject: Reject) -> Iterator[tuple[int, Any]]:
-    """The elements of one JSON array, or of several values in a row (a pretty-printed object is one)."""
-    text = _whole_text(path)
-    position, line, counted = _skip(text, 0, " \t\r\n["), 1, 0
-    while position < len(text) and text[position] != "]":
-        line, counted = line + text.count("\n", counted, position), position
-        try:
-            value, end = _element(text, position)
-        except json.JSONDecodeError as error:
-            # After a syntax error nobody can say where the next row begins.
-            reject(error.lineno, f"not valid JSON ({error.msg}); the rest of the file cannot be read")
-            return
-        except RecursionError:
-            reject(line, "nested too deeply; the rest of the file cannot be read")
-            return
-        except ValueError:  # Python reads no whole number of more than 4300 digits
-            reject(line, "a number is too long; the rest of the file cannot be read")
-            return
-        if isinstance(value, _NotFiniteError):
-            reject(line, str(value))
-        elif end - position > LINE_LIMIT:
-            reject(line, f"longer than {LINE_LIMIT:,} characters")
-        else:
-            yield line, value
-        position = _skip(text, end, " \t\r\n,")
-    _tell_what_is_left(text, position, reject)
-
-
-def _element(text: str, position: int) -> tuple[Any, int]:
-    """The element at `position` and where it ends; in place of one that is sound but for a NaN, the reason."""
-    try:
-        return json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text, position)
-    except _NotFiniteError as error:
-        return error, json.JSONDecoder().raw_decode(text, position)[1]
-
-
-def _tell_what_is_left(text: str, position: int, reject: Reject) -> None:
-    """An array that is cut off, or that is followed by something, was not read whole."""
-    line = text.count("\n", 0, position) + 1
-    if position == len(text) and text.startswith("[", _skip(text, 0, " \t\r\n")):
-        reject(line, "the array does not end; the file may be cut off")
-    elif _skip(text, position, " \t\r\n]") < len(text):
-        reject(line, "something follows the array; the rest of the file is not read")
-
-
-def _skip(text: str, position: int, characters: str) -> int:
-    while position < len(text) and text[position] in characters:
-        position += 1
-    return position
-
-
-def _whole_text(path: Path) -> str:
+    Raises:
+        UserError: when it is not UTF-8; names the line.
+    """
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    line = 1
     with open_data(path) as file:
-        data = _read(file, ARRAY_LIMIT + 1, path)
-    if len(data) > ARRAY_LIMIT:
-        raise UserError(
-            f"{path}: a JSON array of more than {ARRAY_LIMIT >> 30} GB does not fit into memory. "
-            "Turn it into JSON lines."
-        )
+        while data := _read(file, BLOCK_SIZE, path):
+            yield _decoded_part(decode, data, line, path)
+            line += data.count(b"\n")
+        yield _decoded_part(decode, b"", line, path)
+
+
+def _decoded_part(decode: Callable[[bytes, bool], str], data: bytes, line: int, path: Path) -> str:
     try:
-        return data.decode()
+        return decode(data, not data)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line += error.object.count(b"\n", 0, error.start)
         raise UserError(
             f"{path}, line {line}: this is not UTF-8. Save the file as UTF-8 and try again."
         ) from None
