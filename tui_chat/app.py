@@ -32,6 +32,7 @@ from tui_chat.config import LoadedConfig, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
 from tui_chat.hang_up import end_at_the_latest, terminal_is_gone, write_nowhere
+from tui_chat.key_bindings import key_hint
 from tui_chat.key_sets import keys_in_force
 from tui_chat.screens.chat import ChatScreen
 from tui_chat.terminal_keys import let_alt_be_alt
@@ -176,9 +177,8 @@ class TuiChatApp(App[None]):
             await self.switch_mode("training" if self.current_mode == "chat" else "chat")
 
     def get_key_display(self, binding: Binding) -> str:
-        """Words for the two keys whose signs few fonts draw well, and ASCII not at all."""
-        shown = super().get_key_display(binding)
-        return {"⏎": "enter", "⌫": "bksp"}.get(shown, shown)
+        """As hints at the foot name it: like everywhere else, but ^ for Ctrl."""
+        return binding.key_display or key_hint(self, binding.key)
 
     def action_help(self) -> None:
         from tui_chat.screens.help import HelpScreen  # here: after the first paint

@@ -3,6 +3,7 @@
     for place in places_of(screen, config.keys):     # "Prompt input", "Chat", "Everywhere"
         for key in place.keys: key.keys, key.description, key.id
     key_in_words(widget, "chat.new_pane")            # "Ctrl+T", or what the settings made of it
+    key_hint(app, "ctrl+t")                          # "^T", at the foot of a screen, where there is little room
 
 The one rule: a key is described where it is bound, in `BINDINGS`, and nowhere else.
 """
@@ -13,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from textual.app import App
 from textual.binding import Binding
@@ -50,13 +52,18 @@ def places_of(screen: Screen[object], remapped: Mapping[str, str]) -> list[Place
     return list({place.title: place for place in found if place.keys}.values())
 
 
-def key_words(app: App[object], key: str) -> str:
+def key_words(app: App[Any], key: str) -> str:
     """'ctrl+j' as 'Ctrl+J', 'pageup' as 'PgUp'."""
     *modifiers, last = key.split("+")
-    shown = _WORDS.get(last) or app.get_key_display(Binding(last, ""))
+    shown = _WORDS.get(last) or App.get_key_display(app, Binding(last, ""))
     if modifiers and len(shown) == 1:
         shown = shown.upper()
     return "+".join([*(name.capitalize() for name in modifiers), shown])
+
+
+def key_hint(app: App[Any], key: str) -> str:
+    """The same as short as it may be: 'ctrl+j' as '^J', 'backspace' as 'Bksp'."""
+    return key_words(app, key).replace("Ctrl+", "^").replace("Backspace", "Bksp")
 
 
 def key_in_words(node: DOMNode, id: str, *elsewhere: type[DOMNode]) -> str:

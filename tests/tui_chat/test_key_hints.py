@@ -34,7 +34,7 @@ async def test_header_and_empty_page_name_the_keys_of_the_settings(tmp_path: Pat
         assert "Training F10" in shown
         for words in ("Ctrl+K   a joke", "Alt+N    a second pane", "F10      train a model"):
             assert words in shown
-        assert "^k All commands" in foot(app)
+        assert "^K All commands" in foot(app)
         for gone in ("F3", "Ctrl+P", "Ctrl+T"):
             assert gone not in shown
         await pilot.press("ctrl+k", *"new pane")
@@ -64,32 +64,32 @@ async def test_the_notice_that_there_is_one_pane_names_the_key_in_force(tmp_path
 async def test_every_hint_at_the_foot_is_whole_and_help_and_palette_are_always_there(width: int) -> None:
     app = fake_app()
     async with app.run_test(size=(width, 24)) as pilot:
-        await until(pilot, lambda: "f1 Help" in foot(app))
+        await until(pilot, lambda: "F1 Help" in foot(app))
         whole = (
-            "^j New line",
-            "^n New chat",
-            "^o Model",
-            "^t New pane",
-            "^b Chats",
-            "f1 Help",
-            "^p All commands",
+            "^J New line",
+            "^N New chat",
+            "^O Model",
+            "^T New pane",
+            "^B Chats",
+            "F1 Help",
+            "^P All commands",
         )
         hints = foot(app)
         for part in (*whole, "│"):
             hints = hints.replace(part, "")
         assert hints.replace("▏", "").strip() == ""
-        assert "f1 Help" in foot(app)
-        assert foot(app).rstrip().endswith("^p All commands")
-        assert ("^b Chats" in foot(app)) == (width >= 80)
+        assert "F1 Help" in foot(app)
+        assert foot(app).rstrip().endswith("^P All commands")
+        assert ("^B Chats" in foot(app)) == (width >= 80)
 
 
 async def test_hints_come_back_when_there_is_room_again() -> None:
     app = fake_app()
     async with app.run_test(size=(40, 24)) as pilot:
-        await until(pilot, lambda: "f1 Help" in foot(app))
-        assert "^o Model" not in foot(app)
+        await until(pilot, lambda: "F1 Help" in foot(app))
+        assert "^O Model" not in foot(app)
         await pilot.resize_terminal(120, 24)
-        await until(pilot, lambda: "^o Model" in foot(app))
+        await until(pilot, lambda: "^O Model" in foot(app))
 
 
 class Completing(FakeEngine):
@@ -114,8 +114,8 @@ async def test_a_model_that_continues_texts_is_given_one_instead_of_a_question()
 async def test_enter_is_named_by_a_word_that_every_terminal_shows() -> None:
     app = fake_app(settings="TUI_CHAT_UI__CHARACTERS=ascii")
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "f1 Help" in foot(app))
+        await until(pilot, lambda: "F1 Help" in foot(app))
         await pilot.press("ctrl+b")
-        await until(pilot, lambda: "enter Open" in foot(app))
+        await until(pilot, lambda: "Enter Open" in foot(app))
         await pilot.press("escape", "ctrl+g")
-        await until(pilot, lambda: "bksp Default" in foot(app))
+        await until(pilot, lambda: "Bksp Default" in foot(app))

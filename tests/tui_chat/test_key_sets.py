@@ -127,7 +127,7 @@ async def test_a_key_of_ones_own_goes_before_the_set(tmp_path: Path) -> None:
 
 async def test_the_help_names_the_set_and_its_keys() -> None:
     app = fake_app(settings="TUI_CHAT_UI__KEY_SET=vim")
-    async with app.run_test(size=(120, 60)) as pilot:
+    async with app.run_test(size=(120, 90)) as pilot:
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         shown = screen_text(app)
@@ -165,6 +165,6 @@ async def test_the_hint_of_the_search_box_names_a_key_that_is_no_letter() -> Non
     app = fake_app(conversations=library("Tea"), settings="TUI_CHAT_UI__KEY_SET=vim")
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+f")
-        await until(pilot, lambda: "esc Back" in screen_text(app).splitlines()[-1])
+        await until(pilot, lambda: "Esc Back" in screen_text(app).splitlines()[-1])
         await pilot.press("i")
         assert app.chat.query_one("#search", Input).value == "i"
