@@ -1,4 +1,4 @@
-"""How the panes stood when the app was left: models, conversations, and text that was not sent yet.
+"""How the panes stood when the app was left: models, conversations, and what was not sent yet.
 
     file = WorkspaceFile(workspace_path())
     file.load().panes[0].draft          # "Dear model, I"
@@ -19,12 +19,21 @@ from engine.records import Record, between
 from tui_chat.chat_settings import ChatSettings
 
 
+class KeptFile(Record):
+    """A file that goes out with the next message, as it was when it was attached."""
+
+    name: str
+    text: str
+    size: int
+
+
 class PaneState(Record):
     """One pane."""
 
     settings: ChatSettings | None = None  # None = what a new chat starts with
     conversation: int | None = None
     draft: str = ""  # in the prompt
+    files: tuple[KeptFile, ...] = ()  # attached to it
     share: Annotated[float, between(0.01, 100)] = 1.0  # of the room; 1 = as much as an even one
 
 

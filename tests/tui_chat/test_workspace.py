@@ -12,10 +12,11 @@ import pytest
 from textual import events
 
 from engine.errors import UserError
-from tests.tui_chat.chat_pilot import said, send, settled
+from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, until
 from tui_chat import conversations as conversations_module
 from tui_chat.app import TuiChatApp
+from tui_chat.attachments import pasted
 from tui_chat.config import load_config
 from tui_chat.conversations import Conversations
 from tui_chat.workspace import PaneState, Workspace, WorkspaceFile
@@ -49,6 +50,25 @@ async def test_panes_and_text_that_was_not_sent_are_there_again(tmp_path: Path) 
         assert again.chat.pane is again.chat.panes[1]
         assert again.chat.pane.prompt.text == "half\ndone"
         assert again.focused is again.chat.pane.prompt
+
+
+async def test_files_that_were_not_sent_are_attached_again_as_they_were(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("as it was")
+    app = app_in(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await app.chat.pane.box.attach(str(tmp_path / "notes.txt"))
+        app.chat.pane.box.attached.attach(pasted("a \ud800 b", []))  # half a character
+        await pilot.press(*"sum", "ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+    (tmp_path / "notes.txt").write_text("changed")
+    again = app_in(tmp_path, model="run:tiny")
+    async with again.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "notes.txt 9 bytes" in screen_text(again))
+        await pilot.press("enter")
+        await until(pilot, lambda: settled(again.chat.pane, 2))
+        sent = again.chat.pane.session.messages[0].content
+        assert "as it was" in sent and "a ? b" in sent and sent.endswith("\n\nsum")
+        assert again.chat.pane.state(again.chat.pane.settings).files == ()
 
 
 async def test_a_message_sent_right_before_leaving_is_saved_or_still_in_the_box(tmp_path: Path) -> None:

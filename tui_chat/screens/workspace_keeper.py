@@ -1,4 +1,4 @@
-"""Lets the panes stand at the next start as they stood at the end, unsent text included.
+"""Lets the panes stand at the next start as they stood at the end, unsent text and files included.
 
     await keeper.restore()     once, at the start
     await keeper.keep()        now and then, and at the end
@@ -49,7 +49,7 @@ class WorkspaceKeeper:
         self.run = self.run or workspace.run
         states = list(workspace.panes)
         if states and self._begins_anew:
-            states[0] = PaneState(draft=states[0].draft)
+            states[0] = PaneState(draft=states[0].draft, files=states[0].files)
         try:
             talks = [await self._conversation(state) for state in states]
         except UserError:

@@ -14,7 +14,9 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Static
 
+from tui_chat.conversation_records import storable
 from tui_chat.text import plain
+from tui_chat.workspace import KeptFile
 
 if TYPE_CHECKING:
     from tui_chat.attachments import Attachment
@@ -60,6 +62,22 @@ class AttachedFiles(Horizontal):
     def take_away(self, files: Sequence[Attachment]) -> None:
         """These are no longer to be sent, or were sent."""
         self._show([file for file in self._files if not any(file is gone for gone in files)])
+
+    def to_keep(self) -> tuple[KeptFile, ...]:
+        """The files, for the next start of the app."""
+        return tuple(
+            KeptFile(name=storable(file.name), text=storable(file.text), size=file.size)
+            for file in self._files
+        )
+
+    def take_kept(self, files: Sequence[KeptFile]) -> None:
+        """The files of an earlier session, before those of this one; the newer of two of one name stays."""
+        if files:
+            from tui_chat.attachments import Attachment  # here: nearly no start has any
+
+            names = {file.name for file in self._files}
+            kept = [Attachment(file.name, file.text, file.size) for file in files if file.name not in names]
+            self._show([*kept, *self._files])
 
     def _show(self, files: list[Attachment]) -> None:
         self._files = files

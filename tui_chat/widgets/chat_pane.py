@@ -44,13 +44,8 @@ class ChatPane(Vertical):
 
     BINDING_GROUP_TITLE = "Chat pane"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "escape",
-            "stop",
-            "Stop",
-            id="pane.stop",
-            tooltip="Stop the reply and keep its text; or leave a message that is edited as it is",
-        ),
+        Binding("escape", "cancel_edit", "Cancel edit", id="pane.cancel_edit", tooltip="The message stays"),
+        Binding("escape", "stop", "Stop", id="pane.stop", tooltip="Stop the reply and keep its text"),
         Binding("ctrl+r", "regenerate", "Again", id="pane.regenerate", tooltip="Another reply", show=False),
         Binding("alt+e", "edit_last", "Edit your last message", id="pane.edit_last", show=False),
     ]
@@ -157,6 +152,7 @@ class ChatPane(Vertical):
             settings=None if self.settings == default else self.settings,
             conversation=conversation.id if conversation else None,
             draft=storable(self.branches.unsent),
+            files=self.box.attached.to_keep(),
         )
 
     async def restore(self, state: PaneState, conversation: Conversation | None) -> None:
@@ -169,6 +165,7 @@ class ChatPane(Vertical):
             follow_elsewhere(self)
         if state.draft:
             self.prompt.put(state.draft + self.prompt.text)
+        self.box.attached.take_kept(state.files)
 
     async def begin_anew(self) -> None:
         """An empty conversation."""
@@ -260,10 +257,10 @@ class ChatPane(Vertical):
         self._replies.worker_changed(event.worker)
 
     async def action_stop(self) -> None:
-        if self.is_replying and not self.linked:
-            await self.stop()
-        else:
-            self.branches.cancel_edit()
+        await self.stop()
+
+    def action_cancel_edit(self) -> None:
+        self.branches.cancel_edit()
 
     def action_regenerate(self) -> None:
         """Another reply to what was said last, beside the one there is."""
@@ -312,8 +309,10 @@ class ChatPane(Vertical):
             self.notify("There is no reply of a model yet.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "cancel_edit":  # before a reply is stopped: its key is named in the box
+            return self.branches.edited is not None
         if action == "stop":
-            return self.branches.edited is not None or (self.is_replying and not self.linked)
+            return self.is_replying and not self.linked
         return True
 
     def _turned(self) -> None:
