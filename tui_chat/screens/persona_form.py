@@ -7,6 +7,7 @@ The one rule: the form closes when `save` has taken the persona; until then what
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -156,18 +157,20 @@ class PersonaForm(ModalScreen[str | None]):
 
     def action_accept(self) -> None:
         """Save, once the letters typed before the key are in their field: the key overtakes them."""
-        (self.focused or self).call_later(self._accept)
+        (self.focused or self).call_later(self.call_later, self._accept)
 
     @on(Input.Submitted)
-    def _accept(self) -> None:
+    async def _accept(self) -> None:
         """Save it, or go to the first field that is wrong."""
+        if not self.is_current:  # the key was pressed twice
+            return
         for name in _LABELS:
             if problem := self._problem_of(name):
                 self._tell(name, problem)
                 self.query_one(f"#{name}").focus()
                 return
         try:
-            key = self._save(check_persona(self._given()))
+            key = await asyncio.to_thread(self._save, check_persona(self._given()))
         except UserError as error:
             self._tell("name", str(error))
             self.query_one("#name").focus()

@@ -7,6 +7,7 @@ The one rule: nothing is deleted or replaced before a person has agreed.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -98,13 +99,14 @@ class PersonaScreen(ModalScreen[Choice | None]):
                     yield Static(classes="preview", markup=False)
             yield DialogKeys(*_KEYS)
 
-    def on_mount(self) -> None:
-        self._list(next((e.key for e in library.list_personas() if self._is_current(e)), ""))
+    async def on_mount(self) -> None:
+        await self._list()
         self.query_one(OptionList).focus()
 
-    def _list(self, key: str = "") -> None:
-        """List them anew, with the cursor on `key`."""
-        self._entries = library.list_personas()
+    async def _list(self, key: str = "") -> None:
+        """List them anew, with the cursor on `key`, or on the one in use."""
+        self._entries = await asyncio.to_thread(library.list_personas)
+        key = key or next((entry.key for entry in self._entries if self._is_current(entry)), "")
         listed = self.query_one(OptionList)
         listed.clear_options()
         listed.add_option(Option(_row(_NOBODY.name, not self._current.persona)))
@@ -164,12 +166,13 @@ class PersonaScreen(ModalScreen[Choice | None]):
     async def action_duplicate(self) -> None:
         if entry := self._usable():
             title = f"A copy of {entry.persona.name}"
-            await self._fill_in(title, library.copied(entry.persona), library.save_persona)
+            copy = await asyncio.to_thread(library.copied, entry.persona)
+            await self._fill_in(title, copy, library.save_persona)
 
     async def _fill_in(self, title: str, persona: Persona, save: Callable[[Persona], str]) -> None:
         key = await self.app.push_screen_wait(PersonaForm(title, persona, save))
         if key:
-            self._list(key)
+            await self._list(key)
 
     def _usable(self) -> PersonaEntry | None:
         """The one under the cursor; tells why when it cannot be used."""
@@ -198,10 +201,10 @@ class PersonaScreen(ModalScreen[Choice | None]):
         if not await self.app.push_screen_wait(question):
             return
         try:
-            self.notify(library.delete_persona(entry.key), markup=False)
+            self.notify(await asyncio.to_thread(library.delete_persona, entry.key), markup=False)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
-        self._list(entry.key)
+        await self._list(entry.key)
 
     # ---- from elsewhere, and to elsewhere
 
@@ -213,9 +216,11 @@ class PersonaScreen(ModalScreen[Choice | None]):
         ):
             try:
                 path = typed_path(text.strip())
-                other = library.in_the_way_of(library.read_persona(path))
+                persona = await asyncio.to_thread(library.read_persona, path)
+                other = await asyncio.to_thread(library.in_the_way_of, persona)
                 if other is None or await self._may_replace(other.persona.name):
-                    self._list(library.import_persona(path, is_replacing=True).key)
+                    imported = await asyncio.to_thread(library.import_persona, path, is_replacing=True)
+                    await self._list(imported.key)
                     self.notify("Imported.", markup=False)
                 return
             except UserError as error:
@@ -229,9 +234,9 @@ class PersonaScreen(ModalScreen[Choice | None]):
             text := await self.app.push_screen_wait(AskText("Write it to which file or folder?", text or ""))
         ):
             try:
-                path = library.export_path(entry, text.strip())
-                if not path.exists() or await self._may_replace(str(path)):
-                    library.export_persona(entry, text.strip(), is_replacing=True)
+                path = await asyncio.to_thread(library.export_path, entry, text.strip())
+                if not await asyncio.to_thread(path.exists) or await self._may_replace(str(path)):
+                    await asyncio.to_thread(library.export_persona, entry, text.strip(), is_replacing=True)
                     self.notify(f"Written to {path}.", markup=False)
                 return
             except UserError as error:
