@@ -1,4 +1,4 @@
-"""What the form for a new run knows: which settings matter, what is wrong with what was typed, and what follows.
+"""What the form for a new run knows: what is wrong with what was typed, and what follows.
 
     config, problems = config_of(recipe, {"max_steps": "500", "learning_rate": "1e-3x"})
     problems    {"learning_rate": "must be a number."}
@@ -9,7 +9,6 @@ The one rule: pure functions of texts; nothing typed is changed, only understood
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,30 +33,9 @@ from trainers.preflight import (
 )
 from trainers.run_directory import check_run_name
 from tui_chat import quantities
+from tui_chat.run_fields import FIELDS, SOURCE, in_titles, value_of
 from tui_chat.text import one_line
 
-SHAPE_FIELDS: tuple[str, ...] = (
-    "num_layers",
-    "num_heads",
-    "embedding_size",
-)  # given when a model is there already
-FIELDS: dict[str, str] = {  # the few settings that matter, with their titles
-    "base_model": "Start from model",
-    "max_steps": "Steps",
-    "num_train_epochs": "Epochs",
-    "batch_size": "Batch size",
-    "learning_rate": "Learning rate",
-    "context_length": "Context length",
-    "prompt_loss": "Prompt loss",
-    "num_layers": "Layers",
-    "num_heads": "Heads",
-    "embedding_size": "Width",
-    "vocab_size": "Vocabulary",
-    "threads": "CPU threads",
-}
-NUMBERS = ("max_steps", "batch_size", "context_length", *SHAPE_FIELDS, "vocab_size", "threads")
-DECIMALS = {"learning_rate": "1e-3 or 0.0005", "num_train_epochs": "3 or 0.5", "prompt_loss": "0.1"}
-_SOURCE = "form"
 _GUESSED_CHARACTERS = 65  # of a vocabulary of characters, until the data was read
 _LARGE_FILE = 100_000_000  # bytes; of more, the check sees a part
 _ROWS_OF_LARGE, _MILLIONS_OF_LARGE = 20_000, 50
@@ -104,27 +82,6 @@ def leading_comment(text: str) -> str:
     return " ".join(" ".join(lines).split())
 
 
-def prefilled(recipe: TrainingConfig) -> dict[str, str]:
-    """The texts of the fields for a recipe."""
-    values = recipe.to_dict()
-    return {
-        name: f"{values[name]:g}" if isinstance(values[name], float) else str(values[name]) for name in FIELDS
-    }
-
-
-def shown_fields(recipe: TrainingConfig, base_model: str) -> list[str]:
-    """The fields that mean something: a model that is there already has its shape."""
-    is_tuning = recipe.method != "pretraining"
-    hidden = SHAPE_FIELDS if base_model.strip() else ()
-    if not is_tuning:
-        hidden = (*hidden, "prompt_loss")
-    if base_model.strip() or recipe.tokenizer != "bpe":  # the vocabulary is there, or follows from the data
-        hidden = (*hidden, "vocab_size")
-    return [
-        name for name in FIELDS if name not in hidden and (name != "base_model" or is_tuning or base_model)
-    ]
-
-
 def config_of(
     recipe: TrainingConfig, texts: Mapping[str, str]
 ) -> tuple[TrainingConfig | None, dict[str, str]]:
@@ -133,20 +90,18 @@ def config_of(
     problems: dict[str, str] = {}
     for name, text in texts.items():
         try:
-            changes[name] = _value_of(name, text.strip())
-            TrainingConfig.from_dict(_alone(name, changes[name]), _SOURCE)
+            changes[name] = value_of(name, text.strip())
+            TrainingConfig.from_dict(_alone(name, changes[name]), SOURCE)
         except UserError as error:
             problems[name] = _without_name(str(error), name)
     if problems:
         return None, problems
     try:
-        return recipe.with_changes(_SOURCE, **{**changes, **_what_follows(recipe, changes)}), {}
+        return recipe.with_changes(SOURCE, **{**changes, **_what_follows(recipe, changes)}), {}
     except UserError as error:
-        message = str(error).removeprefix(f"{_SOURCE}: ")
+        message = str(error).removeprefix(f"{SOURCE}: ")
         field = next((name for name in reversed(FIELDS) if name in message and name in texts), "")
-        for name, title in FIELDS.items():  # as the form calls them
-            message = re.sub(rf"\b{name}\b", title, message)
-        return None, {field: message}
+        return None, {field: in_titles(message)}
 
 
 def _alone(name: str, value: object) -> dict[str, object]:
@@ -158,20 +113,6 @@ def _alone(name: str, value: object) -> dict[str, object]:
         **({"min_learning_rate": 0.0} if name == "learning_rate" else {}),
         **({"method": "fine_tuning"} if name == "prompt_loss" else {}),
     }
-
-
-def _value_of(name: str, text: str) -> object:
-    if name in NUMBERS:
-        digits = text.replace(",", "").replace("_", "").replace(" ", "")
-        if not re.fullmatch(r"[+-]?\d+", digits):
-            raise UserError(f"{_SOURCE}: {name} must be a whole number.")
-        return int(digits)
-    if name in DECIMALS:
-        try:
-            return float(text)
-        except ValueError:
-            raise UserError(f"{_SOURCE}: {name} must be a number, such as {DECIMALS[name]}.") from None
-    return text
 
 
 def _what_follows(recipe: TrainingConfig, changes: Mapping[str, object]) -> dict[str, object]:
@@ -186,28 +127,7 @@ def _what_follows(recipe: TrainingConfig, changes: Mapping[str, object]) -> dict
 
 
 def _without_name(message: str, name: str) -> str:
-    return message.removeprefix(f"{_SOURCE}: ").removeprefix(f"{name} ")
-
-
-_NOTES = {
-    "base_model": "builtin, a folder, run:NAME, hf:OWNER/NAME",
-    "max_steps": "optimizer steps",
-    "num_train_epochs": "above 0: instead of steps",
-    "batch_size": "sequences per step",
-    "learning_rate": "at its highest",
-    "context_length": "tokens seen at once",
-    "prompt_loss": "0: only answers are learnt",
-    "num_layers": "transformer blocks",
-    "num_heads": "must divide the width",
-    "embedding_size": "numbers per token",
-    "vocab_size": "tokens learnt from the text",
-    "threads": "0: all cores",
-}
-
-
-def note_of(name: str) -> str:
-    """What stands beside a field that is right."""
-    return _NOTES[name]
+    return message.removeprefix(f"{SOURCE}: ").removeprefix(f"{name} ")
 
 
 def device_words() -> tuple[str, ...]:

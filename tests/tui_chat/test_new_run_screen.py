@@ -25,8 +25,9 @@ from trainers.datasets import DataReport
 from trainers.model_shape import ModelShape
 from trainers.preflight import Machine
 from trainers.run_directory import RunDirectory
-from tui_chat import run_form
-from tui_chat.run_form import config_of, free_name, leading_comment, name_problem, prefilled
+from tui_chat import run_fields, run_form
+from tui_chat.run_fields import prefilled
+from tui_chat.run_form import config_of, free_name, leading_comment, name_problem
 from tui_chat.screens import new_run
 from tui_chat.screens.new_run import NewRunScreen
 from tui_chat.widgets import preflight_panel
@@ -307,7 +308,7 @@ def test_every_recipe_fills_a_form_that_is_right_at_once(name: str):
     assert recipe.description and "tui-chat train" not in recipe.description
 
 
-@given(st.dictionaries(st.sampled_from(list(run_form.FIELDS)), st.text(max_size=12)))
+@given(st.dictionaries(st.sampled_from(list(run_fields.FIELDS)), st.text(max_size=12)))
 def test_whatever_is_typed_is_understood_or_refused_with_a_reason(texts: dict[str, str]):
     config, problems = config_of(read_recipe(RECIPE), texts)
     assert (config is None) == bool(problems)
@@ -315,15 +316,26 @@ def test_whatever_is_typed_is_understood_or_refused_with_a_reason(texts: dict[st
 
 def test_epochs_threads_and_the_loss_of_prompts_can_be_typed():
     recipe = read_recipe("fine-tune-conversations")
-    assert "prompt_loss" in run_form.shown_fields(recipe, "builtin")
-    assert "prompt_loss" not in run_form.shown_fields(read_recipe(RECIPE), "")
-    assert "vocab_size" in run_form.shown_fields(read_recipe("own-text"), "")
-    assert "vocab_size" not in run_form.shown_fields(read_recipe(RECIPE), "")
+    assert "prompt_loss" in run_fields.shown_fields(recipe, "builtin")
+    assert "prompt_loss" not in run_fields.shown_fields(read_recipe(RECIPE), "")
+    assert "vocab_size" in run_fields.shown_fields(read_recipe("own-text"), "")
+    assert "vocab_size" not in run_fields.shown_fields(read_recipe(RECIPE), "")
     config, problems = config_of(recipe, {"num_train_epochs": "0.5", "threads": "2", "prompt_loss": "0.1"})
     assert problems == {} and config is not None
     assert (config.num_train_epochs, config.threads, config.prompt_loss) == (0.5, 2, 0.1)
     _, problems = config_of(recipe, {"num_train_epochs": "many", "prompt_loss": "7"})
     assert "such as 3 or 0.5" in problems["num_train_epochs"] and "0 to 1" in problems["prompt_loss"]
+
+
+def test_packing_is_said_as_yes_or_no_where_conversations_are_learnt():
+    recipe = read_recipe("fine-tune-conversations")
+    assert "packing" in run_fields.shown_fields(recipe, "builtin")
+    assert "packing" not in run_fields.shown_fields(read_recipe(RECIPE), "")
+    assert prefilled(recipe)["packing"] == "yes"
+    for text, expected in {"no": False, "False": False, "yes": True, "ON": True}.items():
+        config, problems = config_of(recipe, {"packing": text})
+        assert problems == {} and config is not None and config.packing is expected
+    assert config_of(recipe, {"packing": "maybe"}) == (None, {"packing": "must be yes or no."})
 
 
 def test_a_context_that_cuts_off_most_rows_is_told_with_one_that_does_not():

@@ -27,7 +27,7 @@ from trainers import launcher
 from trainers.base_models import BaseModel, look_at_base_model
 from trainers.config import TrainingConfig, recipe_names
 from trainers.run_directory import list_runs
-from tui_chat import run_form
+from tui_chat import run_fields, run_form
 from tui_chat.run_form import CheckedData, Recipe
 from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.text import one_line, plain
@@ -101,7 +101,7 @@ class NewRunScreen(Screen[str | None]):
                 yield Static(id="recipe-note", markup=False)
                 yield Static("Settings", classes="heading")
                 yield from self._compose_field("name", "Name")
-                for name, title in run_form.FIELDS.items():
+                for name, title in run_fields.FIELDS.items():
                     yield from self._compose_field(name, title)
                 with Horizontal(classes="field", id="row-device"):
                     yield Static("Device", classes="field-name")
@@ -145,7 +145,7 @@ class NewRunScreen(Screen[str | None]):
             return
         note.update(plain(recipe.description))
         before, self._recipe = self._recipe, recipe
-        for name, text in run_form.prefilled(recipe.config).items():
+        for name, text in run_fields.prefilled(recipe.config).items():
             self._input(name).value = text
         self.query_one("#device", Select).value = recipe.config.device
         name_box = self._input("name")
@@ -205,9 +205,9 @@ class NewRunScreen(Screen[str | None]):
 
     def _take_suited_recipe(self) -> None:
         """What suits the data, as long as nobody chose a recipe or changed a setting."""
-        texts = {name: self._input(name).value for name in run_form.FIELDS}
+        texts = {name: self._input(name).value for name in run_fields.FIELDS}
         first = run_form.load_recipe(self._own_recipe)
-        if self._data and self._recipe == first and texts == run_form.prefilled(first.config):
+        if self._data and self._recipe == first and texts == run_fields.prefilled(first.config):
             self._own_recipe = run_form.suited_recipe(self._data.report)
             self.query_one("#recipe", Select).value = self._own_recipe
 
@@ -244,15 +244,15 @@ class NewRunScreen(Screen[str | None]):
         """Say what is wrong and what to expect; the configuration when nothing is wrong."""
         if self._recipe is None:
             return None
-        texts = {name: self._input(name).value for name in run_form.FIELDS}
-        shown = run_form.shown_fields(self._recipe.config, texts["base_model"])
+        texts = {name: self._input(name).value for name in run_fields.FIELDS}
+        shown = run_fields.shown_fields(self._recipe.config, texts["base_model"])
         config, problems = run_form.config_of(self._recipe.config, {name: texts[name] for name in shown})
         if self._base_problem and "base_model" in shown:
             config, problems = None, {"base_model": self._base_problem, **problems}
-        for name in run_form.FIELDS:
+        for name in run_fields.FIELDS:
             self.query_one(f"#row-{name}").display = name in shown
             base_words = run_form.words_of_model(self._base) if name == "base_model" and self._base else ""
-            self._note(name, problems.get(name) or base_words or run_form.note_of(name), name in problems)
+            self._note(name, problems.get(name) or base_words or run_fields.note_of(name), name in problems)
         name_problem = run_form.name_problem(self._input("name").value, self._taken)
         self._note("name", name_problem or "also of its folder", bool(name_problem))
         if config is not None:
