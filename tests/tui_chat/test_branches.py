@@ -106,6 +106,7 @@ async def test_escape_leaves_the_message_as_it_is_and_gives_the_draft_back() -> 
         pane, engine = await opened(app, pilot, "one", "first reply")
         await pilot.press("d", "alt+e", "x", "y")
         assert pane.prompt.text == "onexy" and pane.state(pane.settings).draft == "onexy\nd"
+        await until(pilot, lambda: "Esc Cancel edit" in screen_text(app).splitlines()[-1])
         await pilot.press("escape")
         assert pane.prompt.text == "d" and pane.branches.edited is None
         assert words(pane) == ["one", "first reply"] and not engine.asked

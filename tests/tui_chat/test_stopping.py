@@ -99,6 +99,13 @@ async def test_escape_stops_a_reply_and_keeps_its_text() -> None:
         engines["builtin"].script = ["Once upon ", "a time", asyncio.Event(), "never said"]
         await send(pilot, "story")
         await until(pilot, lambda: app.chat.pane.session.chunks == 2)
+        await pilot.press("alt+e")
+        await until(
+            pilot, lambda: "Esc cancels" in screen_text(app) and "Esc Cancel edit" in screen_text(app)
+        )
+        await pilot.press("escape")  # does what the box and the foot say, and only that
+        assert app.chat.pane.branches.edited is None and app.chat.pane.is_replying
+        await until(pilot, lambda: "Esc Stop" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: settled(app.chat.pane, 2))
         assert said(app.chat.pane)[1] == ("assistant", "Once upon a time", "stopped")

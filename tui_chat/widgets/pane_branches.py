@@ -126,7 +126,7 @@ class Branches:
         self.edited = message
         prompt.put_message(message.content)
         number = [said.id for said in self._pane.session.messages].index(message.id) + 1
-        cancel = key_in_words(self._pane, "pane.stop")
+        cancel = key_in_words(self._pane, "pane.cancel_edit")
         prompt.border_title = Content(f" Editing message {number}, {cancel} cancels ")
         prompt.focus()
         self._pane.refresh_bindings()
