@@ -42,7 +42,7 @@ IN_THE_CHAT = {
     "Attach a file": "prompt.attach",
     "Prompt template": "prompt.template",
     "Search what you sent": "prompt.history",
-    "Write in your editor": "prompt.edit",
+    "Write in your editor": "prompt.editor",
     "Regenerate reply": "pane.regenerate",
     "Edit my last message": "pane.edit_last",
     "Version before": "move.messages message.before",
