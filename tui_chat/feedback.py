@@ -26,7 +26,7 @@ from tui_chat.conversation_file import ConversationFile
 from tui_chat.conversation_records import StoredMessage, storable
 
 Vote = Literal["", "better", "tie"]
-Word = Literal["up", "down", "better", "tie", "correct"]  # what a person may say of a reply
+Word = Literal["up", "down", "better", "worse", "tie", "none", "correct"]  # what a person may say of a reply
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,11 @@ def _answers(session: ChatSession, said: StoredMessage, question: str) -> bool:
     return asked is not None and asked.content == question
 
 
+def are_the_same(message: StoredMessage, rivals: Sequence[Reply]) -> bool:
+    """Whether all of them say the same, so that none can be better."""
+    return all(rival.text == message.content for rival in rivals)
+
+
 # ---- kept
 
 
@@ -114,7 +119,7 @@ def vote(session: ChatSession, message: StoredMessage, rivals: Sequence[Reply], 
         UserError: when nothing can be better: the words are the same; or it is not said what is.
     """
     feedback, reply = session.judgements.feedback, reply_of(session, message)
-    if verdict in ("better", "worse") and all(rival.text == reply.text for rival in rivals):
+    if verdict in ("better", "worse") and are_the_same(message, rivals):
         raise UserError("The replies are the same, word for word. A tie says so.")
     if verdict == "worse" and len(rivals) > 1:
         raise UserError(f"There are {len(rivals)} other replies. Say it of the best one: it is better.")

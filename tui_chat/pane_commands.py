@@ -2,38 +2,33 @@
 
     pane_commands().named("seed").run(pane, "7")
 
-A new command is a row in `slash_commands.KNOWN` and one in `_COMMANDS`. Where a key does the same, both take the
-same action. The one rule: a command that cannot be done raises a `UserError`, and has changed nothing.
+A new command is a row in `slash_commands.KNOWN` and one in `_COMMANDS`, or in those of `reply_commands`,
+`prompt_commands` and `shelf_commands`. Where a key does the same, both take the same action.
+The one rule: a command that cannot be done raises a `UserError`, and has changed nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from textual.widgets import Input
 
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.model_library import absolute_reference, list_models
 from engine.records import explanation_of
-from tui_chat.attachments import given_path
 from tui_chat.generation_commands import GENERATION_COMMANDS, with_setting
-from tui_chat.prompt_commands import PROMPT_COMMANDS, app_of, paths
+from tui_chat.prompt_commands import PROMPT_COMMANDS, app_of
+from tui_chat.reply_commands import REPLY_COMMANDS
 from tui_chat.screens.choose_one import Choice, ChooseOne
+from tui_chat.shelf_commands import SHELF_COMMANDS
 from tui_chat.slash_commands import SlashCommand, SlashCommands, Suggestion, described, ranked
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
-    from tui_chat.conversations import Conversation, Conversations
     from tui_chat.widgets.chat_pane import ChatPane
-
-Run = Callable[["ChatPane", str], Awaitable[None] | None]
 
 ACTIONS = {  # command: what a key does too
     "new": "screen.new_chat",
@@ -142,48 +137,7 @@ def _generation(command: str, setting: str) -> SlashCommand[ChatPane]:
     return described(command, run)
 
 
-# ---- the conversation
-
-
-def _conversation_of(pane: ChatPane) -> Conversation:
-    if pane.session.conversation is None:
-        raise UserError("This chat is still empty. It is kept from the first message on.")
-    return pane.session.conversation
-
-
-async def _rename(pane: ChatPane, argument: str) -> None:
-    conversation = _conversation_of(pane)
-    if not argument:
-        app_of(pane).chat.change_chat("rename")
-        return
-    title = one_line(argument, 120)
-    await asyncio.to_thread(app_of(pane).conversations.rename, conversation.id, title)
-    if pane.session.conversation is not None and pane.session.conversation.id == conversation.id:
-        pane.session.conversation = replace(pane.session.conversation, title=title)
-    pane.post_message(pane.ConversationChanged(pane))
-
-
-async def _export(pane: ChatPane, argument: str) -> None:
-    conversation = _conversation_of(pane).id
-    if not argument:
-        app_of(pane).chat.change_chat("export")
-        return
-    words = await asyncio.to_thread(_exported, app_of(pane).conversations, conversation, given_path(argument))
-    pane.notify(words, markup=False)
-
-
-def _exported(conversations: Conversations, conversation: int, path: Path) -> str:
-    from tui_chat.conversation_export import FORMATS, format_of, in_words, save
-    from tui_chat.conversation_transfer import Transfer
-
-    records = Transfer(conversations.file).records([conversation])
-    exported = FORMATS[format_of(path)].write(records)
-    return in_words(exported, save(exported, path))
-
-
-def _change(what: str) -> Run:
-    """Does to the conversation what the list does by key."""
-    return lambda pane, argument: app_of(pane).chat.change_chat(what)
+# ---- what is said
 
 
 async def _stop(pane: ChatPane, argument: str) -> None:
@@ -195,12 +149,6 @@ async def _copy(pane: ChatPane, argument: str) -> None:
     if argument not in ("", "code"):
         raise UserError("Copy what? /copy sends the last reply to the clipboard, /copy code its last code.")
     await pane.transcript.copy_last_reply(code_only=argument == "code")
-
-
-async def _find(pane: ChatPane, argument: str) -> None:
-    await pane.run_action("screen.search")
-    if argument:
-        pane.screen.query_one("#search", Input).value = argument
 
 
 def _poem(pane: ChatPane, argument: str) -> None:
@@ -251,13 +199,9 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("stop", _stop),
     described("copy", _copy, lambda pane, typed: ranked(typed, [Suggestion("code")])),
     _action("tokens"),
+    *REPLY_COMMANDS,
     *PROMPT_COMMANDS,
-    described("rename", _rename),
-    described("pin", _change("pin")),
-    described("export", _export, paths, aliases=("save",)),
-    described("delete", _change("delete")),
-    described("undo", _change("undo")),
-    described("find", _find, aliases=("search",)),
+    *SHELF_COMMANDS,
     _action("pane"),
     described("theme", _theme, _themes),
     _action("training"),

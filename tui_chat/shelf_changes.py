@@ -14,10 +14,10 @@ from pathlib import Path
 
 from textual.widget import Widget
 
+from tui_chat import conversation_deeds as deeds
 from tui_chat.conversation_shelf import Shelf, Shelved
 from tui_chat.conversations import Conversations
 from tui_chat.key_bindings import key_in_words
-from tui_chat.text import one_line
 
 # Dialogs, and what reads and writes files, are imported where they are needed: the first paint is not.
 
@@ -60,9 +60,8 @@ class ShelfChanges:
         return None
 
     async def _pin(self, talk: Shelved) -> None:
-        await asyncio.to_thread(self._shelf.pin, talk.id, not talk.pinned)
-        done = "is no longer pinned" if talk.pinned else "is pinned: it stands first"
-        self._host.notify(f"“{one_line(talk.title, 40)}” {done}.", timeout=3, markup=False)
+        words = await asyncio.to_thread(deeds.toggle_pin, self._conversations, talk.id)
+        self._host.notify(words, timeout=3, markup=False)
 
     async def _tag(self, talk: Shelved) -> None:
         from tui_chat.screens.edit_tags import EditTags
@@ -77,24 +76,18 @@ class ShelfChanges:
 
         title = await self._host.app.push_screen_wait(AskText("Rename the conversation", talk.title))
         if title and title.strip():
-            await asyncio.to_thread(self._conversations.rename, talk.id, one_line(title, 120))
+            await asyncio.to_thread(deeds.rename, self._conversations, talk.id, title)
 
     async def _delete(self, talk: Shelved) -> None:
         self._let_go(talk.id)
-        await asyncio.to_thread(self._conversations.delete, talk.id)
+        words = await asyncio.to_thread(deeds.delete, self._conversations, talk.id)
         undo = key_in_words(self._host, "conversations.undo").lower() or "u"
-        title = one_line(talk.title, 40)
-        self._host.notify(f"Deleted “{title}”. To undo: {undo} in the list, or the palette.", markup=False)
+        self._host.notify(f"{words} To undo: {undo} in the list, or the palette.", markup=False)
 
     async def _undo_delete(self) -> int | None:
         """Bring back the conversation deleted last, and with the next call the one before it."""
-        last = await asyncio.to_thread(self._shelf.last_deleted)
-        if last is None:
-            self._host.notify("Nothing was deleted in the last week.", markup=False)
-            return None
-        await asyncio.to_thread(self._conversations.restore, last)
-        talk = await asyncio.to_thread(self._shelf.get, last)
-        self._host.notify(f"“{one_line(talk.title if talk else '', 40)}” is back.", markup=False)
+        last, words = await asyncio.to_thread(deeds.undo_delete, self._conversations)
+        self._host.notify(words, markup=False)
         return last
 
     async def _export(self, talk: Shelved) -> None:
@@ -119,7 +112,9 @@ class ShelfChanges:
     async def _import(self) -> None:
         from tui_chat.screens.import_dialog import ImportDialog
 
-        told = await self._host.app.push_screen_wait(ImportDialog(partial(_imported, self._conversations)))
+        told = await self._host.app.push_screen_wait(
+            ImportDialog(partial(deeds.take_in, self._conversations))
+        )
         if told:
             self._host.notify(told, timeout=10, markup=False)
 
@@ -130,16 +125,4 @@ def _exported(
     conversations: Conversations, ids: Sequence[int], format: str, path: Path, replace: bool
 ) -> str:
     """Write these conversations to a file; what was done, in words."""
-    from tui_chat.conversation_export import FORMATS, in_words, save
-    from tui_chat.conversation_transfer import Transfer
-
-    exported = FORMATS[format].write(Transfer(conversations.file).records(ids))
-    return in_words(exported, save(exported, path, replace))
-
-
-def _imported(conversations: Conversations, path: Path) -> str:
-    """Take in what a file holds; what was done, in words."""
-    from tui_chat.conversation_import import read_file
-    from tui_chat.conversation_transfer import Transfer
-
-    return Transfer(conversations.file).take_in(read_file(path)).in_words()
+    return deeds.export(conversations, ids, path, format, replace)

@@ -54,7 +54,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "edit": ("[NUMBER]", "Send your last message otherwise, or message NUMBER"),
     "version": ("[NUMBER]", "Another version: 2, next, previous; alone: choose"),
     "branch": ("[NUMBER]", "A new chat that begins like this, up to message NUMBER"),
-    "vote": ("WORD", "The last reply is better, worse, tie; none takes it back"),
+    "vote": ("WORD", "The last reply is better, worse, tie; 'none': no vote"),
     "good": ("", "Thumb up for the last reply; again: no longer"),
     "poor": ("", "Thumb down for the last reply; again: no longer"),
     "correct": ("[TEXT]", "How the last reply should have been; alone: write it"),

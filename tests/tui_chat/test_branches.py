@@ -16,7 +16,9 @@ from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.commands import commands_of
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
+from tui_chat.screens.choose_one import ChooseOne
 from tui_chat.widgets.chat_pane import ChatPane
+from tui_chat.widgets.completion_list import CompletionList
 from tui_chat.widgets.message_view import MessageView
 
 SIZES = [(80, 24), (160, 50)]
@@ -278,6 +280,36 @@ async def test_the_palette_has_what_the_keys_do() -> None:
             pilot, lambda: pane.session.conversation is not None and pane.session.conversation.id == 2
         )
         assert words(pane) == ["one", "new reply"]
+
+
+async def test_commands_have_what_the_keys_do_by_the_numbers_of_messages() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane, _ = await opened(app, pilot, "one", "first reply", "two", "second reply")
+
+        async def give(command: str) -> None:
+            pane.prompt.put(command)
+            await pilot.pause()
+            await pilot.press("enter")
+
+        await give("/edit 2")
+        await until(pilot, lambda: any("Yours are 1, 3." in n.message for n in app._notifications))
+        await give("/edit 1")
+        await until(pilot, lambda: pane.prompt.text == "one")
+        await give("uno")
+        await until(pilot, lambda: words(pane) == ["uno", "new reply"] and not pane.is_replying)
+        await give("/version previous of message 1")
+        await until(pilot, lambda: words(pane)[0] == "one" and len(words(pane)) == 4)
+        pane.prompt.put("/version ")
+        await until(pilot, lambda: len(pane.query_one(CompletionList)._rows) == 4)
+        await give("/version")
+        await until(pilot, lambda: isinstance(app.screen, ChooseOne))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: words(pane) == ["uno", "new reply"])
+        await give("/version 3")
+        await until(pilot, lambda: any("There is no version 3" in n.message for n in app._notifications))
+        await give("/branch 1")
+        await until(pilot, lambda: words(pane) == ["uno"])
 
 
 async def test_what_another_app_said_meanwhile_is_there_at_the_next_change_of_branches() -> None:

@@ -14,6 +14,7 @@ from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from tests.tui_chat.test_key_hints import app_with_keys
 from tui_chat.app import TuiChatApp
+from tui_chat.conversation_shelf import Shelf
 from tui_chat.screens.choose_one import ChooseOne
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.completion_list import CompletionList
@@ -343,7 +344,7 @@ async def test_alt_keys_do_what_they_do_where_a_terminal_sends_their_letter_too(
         assert app.chat.pane.prompt.text == ""
 
 
-async def test_a_conversation_is_exported_to_the_file_that_is_named_and_none_is_replaced(
+async def test_a_conversation_is_exported_to_the_file_that_is_named_and_none_is_replaced_tagged_and_imported(
     tmp_path: Path,
 ) -> None:
     app = fake_app()
@@ -353,7 +354,7 @@ async def test_a_conversation_is_exported_to_the_file_that_is_named_and_none_is_
         pane.prompt.put(f"/export {file}")
         await pilot.press("enter")
         await until(pilot, lambda: "This chat is still empty" in told(app))
-        await pilot.press(*["backspace"] * 200)
+        pane.prompt.put("")
         await send(pilot, "hello")
         await until(pilot, lambda: settled(pane, 2))
         for words in ("Exported 1 conversation", "there already"):
@@ -361,6 +362,18 @@ async def test_a_conversation_is_exported_to_the_file_that_is_named_and_none_is_
             await pilot.press("enter")
             await until(pilot, lambda: words in told(app))  # noqa: B023
         assert "Hello there." in file.read_text()
+        shelf = Shelf(app.conversations.file)
+        for typed, tags in (("/tag Tea, #green", ("green", "tea")), ("/untag tea", ("green",))):
+            pane.prompt.put(typed)
+            await pilot.press("enter")
+            await until(pilot, lambda: shelf.page()[0].tags == tags)  # noqa: B023
+        pane.prompt.put("/untag work #g")
+        await until(pilot, lambda: listed(pane) == ["work green"])
+        await pilot.press("enter")
+        await until(pilot, lambda: "There is no tag g here" in told(app))
+        pane.prompt.put(f"/import {file}")
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 was here already" in told(app))
 
 
 async def test_a_conversation_is_deleted_and_brought_back() -> None:

@@ -123,7 +123,9 @@ async def test_of_equal_replies_none_is_better(app: TuiChatApp, engines: FakeEng
         assert [one.vote for one in judgements(app)] == ["", ""]
 
 
-async def test_two_tries_of_one_pane_are_compared_too(app: TuiChatApp, engines: FakeEngines) -> None:
+async def test_two_tries_of_one_pane_are_compared_too_by_key_and_by_command(
+    app: TuiChatApp, engines: FakeEngines
+) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await send(pilot, "capital")
         await until(pilot, lambda: settled(app.chat.pane, 2))
@@ -134,6 +136,20 @@ async def test_two_tries_of_one_pane_are_compared_too(app: TuiChatApp, engines: 
         await until(pilot, lambda: rows(MY_PREFERENCES))
         (row,) = rows(MY_PREFERENCES)
         assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == ("Paris.", "Rome.")
+        for command, chosen in (("/vote worse", "Rome."), ("/vote better", "Paris.")):
+            app.chat.pane.prompt.put(command)
+            await pilot.press("enter")
+            await until(pilot, lambda: rows(MY_PREFERENCES)[0]["chosen"][0]["content"] == chosen)  # noqa: B023
+        app.chat.pane.prompt.put("/vote none")
+        await pilot.press("enter")
+        await until(pilot, lambda: not rows(MY_PREFERENCES))
+        app.chat.pane.prompt.put("/correct Athens, no, Paris.")
+        await pilot.press("enter")
+        await until(pilot, lambda: rows(MY_CORRECTIONS))
+        assert rows(MY_CORRECTIONS)[0]["messages"][-1]["content"] == "Athens, no, Paris."
+        app.chat.pane.prompt.put("/good")
+        await pilot.press("enter")
+        await until(pilot, lambda: rows(MY_FAVOURITES))
 
 
 async def test_thumbs_go_up_down_and_away(app: TuiChatApp) -> None:

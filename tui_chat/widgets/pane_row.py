@@ -21,13 +21,14 @@ from textual.message import Message
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversation, StoredMessage
 from tui_chat.feedback import Word
+from tui_chat.judging import last_reply
 from tui_chat.key_bindings import key_in_words
 from tui_chat.pane_widths import how_many_fit, moved, shares_of
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_divider import PaneDivider
 from tui_chat.widgets.prompt_input import PromptInput
-from tui_chat.widgets.reply_feedback import ReplyFeedback, last_reply
+from tui_chat.widgets.reply_feedback import ReplyFeedback
 from tui_chat.workspace import PaneState, Workspace
 
 MOST_PANES = 4
@@ -232,11 +233,17 @@ class PaneRow(Horizontal):
 
     def action_judge(self, word: Word) -> None:
         """Say something of the last reply of the focused pane."""
-        self._judge(self.pane, last_reply(self.pane.session), word)
+        self.judge_last(self.pane, word)
+
+    def judge_last(self, pane: ChatPane, word: Word, text: str | None = None) -> None:
+        """Say something of the last reply of a pane; a correction may be given with it."""
+        self._judge(pane, last_reply(pane.session), word, text)
 
     @work
-    async def _judge(self, pane: ChatPane, message: StoredMessage | None, word: Word) -> None:
-        await self._feedback.take(pane, message, word)
+    async def _judge(
+        self, pane: ChatPane, message: StoredMessage | None, word: Word, text: str | None = None
+    ) -> None:
+        await self._feedback.take(pane, message, word, text)
 
     # ---- how wide they are
 

@@ -1,25 +1,23 @@
 """Takes what a person says of replies in the panes: keeps it, and has it shown.
 
     judge = ReplyFeedback(row)
-    await judge.take(pane, message, "better")      also "tie", "up", "down", "correct"
+    await judge.take(pane, message, "better")      also "worse", "tie", "none", "up", "down", "correct"
 
-Said twice, a thumb or a vote is taken back. A vote is between the replies of all panes to the same question; where
-this pane alone was asked, between its tries. The one rule: nothing is shown that was not saved.
+What is kept, `judging` says. The one rule: nothing is shown that was not saved.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from tui_chat import judging
 from tui_chat.conversations import StoredMessage
-from tui_chat.feedback import Reply, Vote, Word
+from tui_chat.feedback import Word
 from tui_chat.key_bindings import key_in_words
 
 if TYPE_CHECKING:
-    from tui_chat.chat_session import ChatSession
     from tui_chat.widgets.chat_pane import ChatPane
     from tui_chat.widgets.pane_row import PaneRow
 
@@ -33,8 +31,13 @@ class ReplyFeedback:
         self._row = row
         self._turn = asyncio.Lock()  # a key pressed twice takes back what it said
 
-    async def take(self, pane: ChatPane, message: StoredMessage | None, word: Word) -> None:
-        """Do what was said of a reply of a pane; tells the person what cannot be done."""
+    async def take(
+        self, pane: ChatPane, message: StoredMessage | None, word: Word, text: str | None = None
+    ) -> None:
+        """Do what was said of a reply of a pane; tells the person what cannot be done.
+
+        A correction is asked for unless its `text` is given; empty, it takes back the one there is.
+        """
         if message is None:
             self._row.notify("There is no reply of a model yet.", markup=False)
             return
@@ -45,57 +48,45 @@ class ReplyFeedback:
             return
         async with self._turn:
             try:
-                await self._keep(pane, message, word)
+                await self._keep(pane, message, word, text)
             except UserError as error:
                 self._row.notify(str(error), severity="error", markup=False)
             await self._show()
 
-    async def _keep(self, pane: ChatPane, message: StoredMessage, word: Word) -> None:
-        if word in _THUMBS:
-            await self._thumb(pane, message, _THUMBS[word])
-        elif word == "correct":
-            await self._correct(pane, message)
-        else:
-            await self._vote(pane, message, word)
+    async def _keep(self, pane: ChatPane, message: StoredMessage, word: Word, text: str | None) -> None:
+        match word:
+            case "up" | "down":
+                await asyncio.to_thread(judging.thumb, pane.session, message, _THUMBS[word])
+            case "correct":
+                text = await self._correction(pane, message) if text is None else text
+                if text is not None:
+                    await asyncio.to_thread(judging.correct, pane.session, message, text or None)
+            case _:
+                await self._vote(pane, message, word)
 
-    async def _thumb(self, pane: ChatPane, message: StoredMessage, thumb: int) -> None:
-        session = pane.session
-        is_so = session.judgements.of(message.id).thumb == thumb
-        reply = reply_of(session, message)
-        await asyncio.to_thread(session.judgements.feedback.thumb, reply, 0 if is_so else thumb)
-
-    async def _correct(self, pane: ChatPane, message: StoredMessage) -> None:
+    async def _correction(self, pane: ChatPane, message: StoredMessage) -> str | None:
         from tui_chat.screens.correct_reply import CorrectReply  # here: the first paint does not need it
 
         session = pane.session
-        question = question_of(session, message)
+        question = judging.question_of(session, message)
         old = session.judgements.of(message.id).correction
         screen = CorrectReply(question.content if question else "", message.content, old)
-        text = await pane.app.push_screen_wait(screen)
-        if text is not None:
-            await asyncio.to_thread(
-                session.judgements.feedback.correct, reply_of(session, message), text or None
-            )
+        return await pane.app.push_screen_wait(screen)
 
-    async def _vote(self, pane: ChatPane, message: StoredMessage, word: Word) -> None:
-        vote: Vote = "better" if word == "better" else "tie"
+    async def _vote(self, pane: ChatPane, message: StoredMessage, verdict: judging.Verdict) -> None:
         session = pane.session
-        rivals = rivals_of(self._row.panes, pane, message)
+        rivals = judging.rivals_of([other.session for other in self._row.panes], session, message)
         if not rivals:
             link, again = key_in_words(pane, "chat.link_panes"), key_in_words(pane, "pane.regenerate")
             self._row.notify(
                 f"There is no other reply to this question. {link} sends one to all panes, {again} asks again.",
                 markup=False,
             )
-            return
-        reply = reply_of(session, message)
-        if vote == "better" and all(rival.text == reply.text for rival in rivals):
+        elif verdict in ("better", "worse") and judging.are_the_same(message, rivals):
             tie = key_in_words(self._row, "panes.tie")
             self._row.notify(f"The replies are the same, word for word. {tie} says so.", markup=False)
-        elif session.judgements.of(message.id).vote == vote:
-            await asyncio.to_thread(session.judgements.feedback.take_back, reply, rivals)
         else:
-            await asyncio.to_thread(session.judgements.feedback.prefer, reply, rivals, vote == "tie")
+            await asyncio.to_thread(judging.vote, session, message, rivals, verdict)
 
     async def _show(self) -> None:
         """What is saved now, in every pane: a vote is about several."""
@@ -106,53 +97,3 @@ class ReplyFeedback:
             except UserError as error:
                 self._row.notify(str(error), severity="error", markup=False)
             pane.transcript.show_judgements()
-
-
-def reply_of(session: ChatSession, message: StoredMessage) -> Reply:
-    """A reply with what was said before it."""
-    return Reply(message.id, session.asked_before(message.id), message.content, message.model)
-
-
-def last_reply(session: ChatSession) -> StoredMessage | None:
-    """What a model said last, in the branch on show."""
-    return next((said for said in reversed(session.messages) if is_of_a_model(said)), None)
-
-
-def is_of_a_model(message: StoredMessage) -> bool:
-    """Whether a model said it, rather than a person or the app."""
-    return message.role == "assistant" and bool(message.model)
-
-
-def question_of(session: ChatSession, message: StoredMessage) -> StoredMessage | None:
-    """What the user had said when this was replied."""
-    before = session.tree.path_to(session.tree.parent_of(message.id))
-    return next((said for said in reversed(before) if said.role == "user"), None)
-
-
-def rivals_of(panes: Sequence[ChatPane], pane: ChatPane, message: StoredMessage) -> list[Reply]:
-    """The replies that a reply is compared with: one of each other pane, or else the other tries of its own."""
-    question = question_of(pane.session, message)
-    if question is None:
-        return []
-    found = []
-    for other in panes:
-        answers = [
-            said
-            for said in other.session.messages
-            if other is not pane and _answers(other.session, said, question.content)
-        ]
-        if answers:
-            nearest = min(answers, key=lambda said: abs(said.created - message.created))
-            found.append(reply_of(other.session, nearest))
-    if found:
-        return found
-    tries = pane.session.tree.siblings_of(message.id)
-    return [reply_of(pane.session, said) for said in tries if said.id != message.id and is_of_a_model(said)]
-
-
-def _answers(session: ChatSession, said: StoredMessage, question: str) -> bool:
-    """Whether this is a finished reply of a model to that very question."""
-    if not is_of_a_model(said) or said.is_being_written:
-        return False
-    asked = question_of(session, said)
-    return asked is not None and asked.content == question
