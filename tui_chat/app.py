@@ -11,41 +11,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import signal
 from collections.abc import Iterable, Mapping
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.color import Color
-from textual.filter import Monochrome
 from textual.screen import Screen
 
-from engine.errors import UserError
 from engine.paths import conversations_path, workspace_path
-from tui_chat import moves, reading, themes
-from tui_chat.config import LoadedConfig, save_setting
+from tui_chat import moves, reading
+from tui_chat.app_keys import AppKeys
+from tui_chat.config import LoadedConfig
 from tui_chat.conversations import Conversations
 from tui_chat.engines import EngineFactory, Engines, app_engines
 from tui_chat.hang_up import end_at_the_latest, terminal_is_gone, write_nowhere
+from tui_chat.harmless_app import HarmlessApp
 from tui_chat.key_bindings import key_hint
-from tui_chat.key_sets import keys_in_force
 from tui_chat.screens.chat import ChatScreen
 from tui_chat.terminal_keys import let_alt_be_alt
-from tui_chat.terminal_looks import AsciiOnly, NoColours, has_utf8, is_ascii
-from tui_chat.text import visible
+from tui_chat.terminal_looks import suit_the_terminal
+from tui_chat.theme_choice import ThemeChoice
 from tui_chat.workers import start_worker
 from tui_chat.workspace import WorkspaceFile
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from textual.command import Provider
-    from textual.notifications import SeverityLevel
-    from textual.theme import Theme
 
     from tui_chat.chat_settings import ChatSettings
     from tui_chat.screens.settings import SettingsScreen
@@ -61,7 +54,7 @@ def _poem_provider() -> type[Provider]:
 _LONGEST_END_SECONDS = 15.0  # after a signal: saving what was said takes two at most
 
 
-class TuiChatApp(App[None]):
+class TuiChatApp(HarmlessApp):
     """Chat with GPTs, train them, and talk to them while they learn."""
 
     TITLE = "tui-chat"
@@ -91,7 +84,7 @@ class TuiChatApp(App[None]):
         """`run_name` opens the app on that run's monitor, `begins_with` a chat; the three between are for tests."""
         super().__init__()
         self.loaded = loaded
-        self._is_looking = False  # at themes
+        self._own_keys = AppKeys(self)
         self._run_name = run_name
         self.conversations = conversations or Conversations.at(conversations_path())
         factory = app_engines(lambda: self.loaded.config) if engine_factory is None else engine_factory
@@ -104,34 +97,19 @@ class TuiChatApp(App[None]):
             self.chat.pane.session.settings = begins_with
         self.add_mode("chat", lambda: self.chat)
         self.add_mode("training", self._training_screen)
-        self._theme_problem = themes.use_theme(self, loaded.config.ui.theme)
-        self._kept_theme = self.theme
-        self._suit_the_terminal(loaded.config.ui.characters)
-        self._use_keys()
+        self._theme_choice = ThemeChoice(self)
+        let_alt_be_alt()
+        suit_the_terminal(self, loaded.config.ui.characters)
+        self._own_keys.use()
 
     @property
     def remapped_keys(self) -> Mapping[str, str]:
         """The keys of the chosen set and of the settings, by the id of their action."""
-        return keys_in_force(self.loaded.config.ui.key_set, self.loaded.config.keys)
-
-    def _use_keys(self) -> None:
-        self.set_keymap(dict(self.remapped_keys))
-        # Textual's footer asks for the palette by its key.
-        self.COMMAND_PALETTE_BINDING = self.remapped_keys.get("app.palette", "ctrl+p").partition(",")[0]  # type: ignore[misc]
-
-    def _suit_the_terminal(self, characters: str) -> None:
-        """Draw with what it has; Textual makes greys of NO_COLOR, and box drawing where there is none."""
-        let_alt_be_alt()
-        if self.no_color:
-            page = lambda: Color.parse(self.current_theme.background or "#121212")  # noqa: E731
-            self._filters = [NoColours(page) if isinstance(one, Monochrome) else one for one in self._filters]
-        if is_ascii(characters, os.environ):
-            self._filters.append(AsciiOnly(letters_too=not has_utf8(os.environ)))
-            self.add_class("-ascii")
+        return self._own_keys.remapped
 
     def on_mount(self) -> None:
         self._leave_when_told_to()
-        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self._theme_choice.begin()
         self.call_after_refresh(self._begin_work)
 
     async def _begin_work(self) -> None:
@@ -142,22 +120,10 @@ class TuiChatApp(App[None]):
         for problem in self.loaded.problems:
             self.notify(problem, title="Settings", severity="warning", timeout=20, markup=False)
         self.chat.begin_work()
-        self._learn_own_themes()
-        start_worker(self, partial(self._look_at_keys, tells=True))
+        self._theme_choice.learn_own()
+        start_worker(self, partial(self._own_keys.keep_neighbours, tells=True))
         if self._run_name is not None:
             await self.switch_mode("training")
-
-    async def _look_at_keys(self, tells: bool = False) -> None:
-        """Remapped keys beside all others that there are."""
-        if not self.remapped_keys:
-            return
-        from tui_chat.key_checks import problems_of, with_neighbours  # here: they import every screen
-
-        self.set_keymap(await asyncio.to_thread(with_neighbours, self.remapped_keys))
-        if not tells:
-            return
-        for problem in await asyncio.to_thread(problems_of, self.loaded.config.keys, self.remapped_keys):
-            self.notify(problem, title="Settings", severity="warning", timeout=20)
 
     def _training_screen(self) -> Screen[Any]:
         from tui_chat.screens.training import TrainingScreen  # here: after the first paint
@@ -215,82 +181,17 @@ class TuiChatApp(App[None]):
         """A setting was saved: use it from now on."""
         self.loaded = event.loaded
         self.chat.take_config(event.loaded.config)
-        self._use_keys()
-        start_worker(self, self._look_at_keys)
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """Show a notice as plain text, `markup` or not: whatever it quotes stays harmless."""
-        super().notify(
-            visible(message), title=visible(title), severity=severity, timeout=timeout, markup=False
-        )
-
-    def _print_error_renderables(self) -> None:
-        """Textual prints the traceback of an unforeseen error with the variables of each function, foreign text too."""
-        self._exit_renderables = [_harmless(one) for one in self._exit_renderables]
-        super()._print_error_renderables()
-
-    # ---- pasting
-
-    @property
-    def clipboard(self) -> str:
-        """What Ctrl+V inserts: what was copied, control characters made visible."""
-        return visible(super().clipboard)
-
-    async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Paste):  # what is shown in a field is what is sent
-            event.text = visible(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        elif isinstance(event, events.Key) and event.key.startswith("alt+"):
-            event.character = None  # most terminals send it with its letter, which a text box would take
-        await super().on_event(event)
+        self._own_keys.use()
+        start_worker(self, self._own_keys.keep_neighbours)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         from tui_chat.commands import commands_of  # here: when the palette is opened
 
         return commands_of(self, screen)
 
-    def _learn_own_themes(self) -> None:
-        found, problems = themes.own_themes()
-        for theme in found:
-            self.register_theme(theme)
-        for problem in dict.fromkeys(filter(None, [self._theme_problem, *problems])):
-            self.notify(problem, title="Theme", severity="warning", timeout=20)
-
     def action_change_theme(self) -> None:
         """Choose colours by looking at them."""
-        start_worker(self, self._choose_theme)
-
-    async def _choose_theme(self) -> None:
-        from tui_chat.screens.theme_picker import ThemePicker  # here: after the first paint
-
-        self._learn_own_themes()
-        self._is_looking = True
-        try:
-            names = [*themes.BUILT_IN, *sorted(self.available_themes.keys() - set(themes.BUILT_IN))]
-            chosen = await self.push_screen_wait(ThemePicker(names, self.theme))
-        finally:
-            self._is_looking = False
-        if chosen is not None:
-            self._keep_theme(self.current_theme)
-
-    def _keep_theme(self, theme: Theme) -> None:
-        """Colours chosen anywhere are kept like any other setting; those only looked at are not."""
-        if theme.name == self._kept_theme or self._is_looking:
-            return
-        self._kept_theme = theme.name
-        try:
-            save_setting(self.loaded.path, "ui.theme", theme.name)
-        except UserError as error:
-            self.notify(visible(str(error)), severity="warning", markup=False)
-        else:
-            self.loaded = self.loaded.reloaded()
+        start_worker(self, self._theme_choice.choose)
 
     # ---- the end
 
@@ -322,11 +223,3 @@ class TuiChatApp(App[None]):
     async def on_unmount(self) -> None:
         await self.engines.close_all()
         await asyncio.to_thread(self.conversations.close)  # it waits for what is being saved
-
-
-def _harmless(renderable: RenderableType) -> RenderableType:
-    from rich.segment import Segment, Segments  # here: for a crash only
-
-    if not isinstance(renderable, Segments):
-        return renderable
-    return Segments([Segment(visible(text), style, control) for text, style, control in renderable.segments])

@@ -1,15 +1,17 @@
 """What the terminal can show: letters without box drawing (ASCII), and no colours at all (NO_COLOR).
 
     is_ascii("auto", os.environ)         # True in a locale that has no UTF-8
-    app._filters[:] = filters_for(...)   # every line that is drawn goes through them
+    suit_the_terminal(app, "auto")       # every line that is drawn goes through the filters below
 
 Both work on drawn lines, so that no widget has to know. The one rule: a line keeps its width, cell by cell.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
@@ -17,7 +19,10 @@ from rich.color import ColorType
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 _CONTRAST = 0.22  # of brightness; a background that differs more from the page is a cursor or a choice
 _INVISIBLE = 0.06  # a mark that differs less from what is behind it was not meant to be seen
@@ -156,6 +161,16 @@ def _brightness(colour: RichColor | None, otherwise: float) -> float:
     if colour is None or colour.type is ColorType.DEFAULT:
         return otherwise
     return Color.from_rich_color(colour).brightness
+
+
+def suit_the_terminal(app: App[Any], characters: str) -> None:
+    """Draw with what it has; Textual makes greys of NO_COLOR, and box drawing where there is none."""
+    if app.no_color:
+        page = lambda: Color.parse(app.current_theme.background or "#121212")  # noqa: E731
+        app._filters = [NoColours(page) if isinstance(one, Monochrome) else one for one in app._filters]
+    if is_ascii(characters, os.environ):
+        app._filters.append(AsciiOnly(letters_too=not has_utf8(os.environ)))
+        app.add_class("-ascii")
 
 
 def is_ascii(wish: str, environment: Mapping[str, str]) -> bool:
