@@ -82,7 +82,7 @@ def test_a_stop_is_obeyed_within_seconds_and_saves(tmp_path: Path, tiny: Trainin
         asked = time.monotonic()
         run.wish("stop")
         assert process.wait(30) == 0
-        assert time.monotonic() - asked < 10  # two seconds by itself; tests share the machine
+        assert time.monotonic() - asked < 10  # a guard: the two seconds are counted out in test_stops
     status = run.status()
     assert status.state == "stopped"
     assert run.checkpoints()[-1].step == status.step
