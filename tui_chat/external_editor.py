@@ -114,7 +114,7 @@ def _has_terminal() -> bool:
 
 
 async def _ended(command: list[str]) -> int:
-    process = await asyncio.create_subprocess_exec(*command)
+    process = await asyncio.create_subprocess_exec(*command, stdout=sys.__stdout__, stderr=sys.__stderr__)
     try:
         return await process.wait()
     finally:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import threading
 import time
 
@@ -20,16 +21,21 @@ def terminal_is_gone() -> bool:
     if not hasattr(select, "poll"):  # Windows
         return False
     terminal = select.poll()
-    terminal.register(1, 0)  # that it hung up is told without being asked for
+    terminal.register(_terminal(), 0)  # that it hung up is told without being asked for
     return bool(terminal.poll(0))
 
 
 def write_nowhere() -> None:
     """Let the standard streams lead to nothing."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
+    for stream in {0, 1, 2, _terminal()}:
         os.dup2(nothing, stream)
     os.close(nothing)
+
+
+def _terminal() -> int:
+    """What the app is drawn on: not always 1, see `own_terminal`."""
+    return sys.__stdout__.fileno() if sys.__stdout__ else 1
 
 
 def end_at_the_latest(seconds: float, code: int) -> None:

@@ -29,17 +29,19 @@ def start_app(flags: Mapping[str, Any], run_name: str | None = None, persona: st
     """
     _check_terminal()
     gc.disable()  # until the first paint: a tenth of the start went into looking for garbage where none is yet
-    from engine.paths import config_path
+    from engine.paths import config_path, logs_path
     from tui_chat.app import TuiChatApp
     from tui_chat.config import load_config
+    from tui_chat.own_terminal import own_terminal
 
     said = {key: value for key, value in flags.items() if value is not None}
     loaded = load_config(config_path(), flags=said)
     begins_with: ChatSettings | None = None
     if persona is not None:
         loaded, begins_with = with_persona(loaded, persona)
-    app = TuiChatApp(loaded, run_name=run_name, begins_with=begins_with)
-    app.run()
+    with own_terminal(logs_path() / "app.log"):
+        app = TuiChatApp(loaded, run_name=run_name, begins_with=begins_with)
+        app.run()
     for line in runs_that_go_on():
         print(line)
     return app.return_code or 0

@@ -7,34 +7,51 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from select import select
 
+import psutil
 import pytest
 
-ALTERNATE_SCREEN, NORMAL_SCREEN, CURSOR_ON, MOUSE_OFF = (
-    b"\x1b[?1049h",
-    b"\x1b[?1049l",
-    b"\x1b[?25h",
-    b"\x1b[?1000l",
-)
+from tests.tui_chat.app_in_trouble import MARK
+
+ALTERNATE_SCREEN, NORMAL_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
+CURSOR_ON, MOUSE_OFF, HOME = b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[1;1H"
+CTRL_Q = b"\x11"
 App = tuple[subprocess.Popen[bytes], int]
+
+
+@contextmanager
+def opened(*command: str) -> Iterator[App]:
+    """The app, and the other end of its terminal."""
+    here, there = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        stdin=there,
+        stdout=there,
+        stderr=there,
+        env={**os.environ, "TERM": "xterm-256color"},
+        start_new_session=True,
+    )
+    os.close(there)
+    try:
+        yield process, here
+    finally:
+        process.kill()
+        process.wait()
+        os.close(here)
 
 
 @pytest.fixture
 def app(tiny_model: Path) -> Iterator[App]:
-    """The app, and the other end of its terminal."""
-    here, there = pty.openpty()
-    command = [sys.executable, "-m", "tui_chat", "--model", str(tiny_model)]
-    environment = {**os.environ, "TERM": "xterm-256color"}
-    process = subprocess.Popen(
-        command, stdin=there, stdout=there, stderr=there, env=environment, start_new_session=True
-    )
-    os.close(there)
-    yield process, here
-    process.kill()
-    process.wait()
-    os.close(here)
+    with opened("tui_chat", "--model", str(tiny_model)) as app:
+        yield app
+
+
+def in_trouble(trouble: str, model: Path) -> AbstractContextManager[App]:
+    """The app to which something happens once it is drawn."""
+    return opened("tests.tui_chat.app_in_trouble", trouble, "--model", str(model))
 
 
 def read_until(terminal: int, wanted: bytes, seconds: float = 20.0) -> bytes:
@@ -55,10 +72,100 @@ def test_an_app_that_is_told_to_end_gives_the_terminal_back(app: App, name: str)
     process, terminal = app
     assert b"Good to see you" in read_until(terminal, b"Good to see you")
     process.send_signal(getattr(signal, name))
-    last = read_until(terminal, b"never written")
+    assert_given_back(read_until(terminal, b"never written"))
     assert process.wait(10) == 0
-    for sequence in (NORMAL_SCREEN, CURSOR_ON, MOUSE_OFF):
-        assert sequence in last
+
+
+def assert_given_back(last: bytes) -> None:
+    """The last that was sent to the terminal puts it in order, and no part of the app is drawn after it."""
+    end = last.rindex(NORMAL_SCREEN)
+    assert ALTERNATE_SCREEN not in last[end:]
+    assert CURSOR_ON in last[end:] and MOUSE_OFF in last[end:]
+    assert HOME not in last[end:]
+
+
+@pytest.mark.parametrize(("trouble", "code"), [("crash", 1), ("crash_while_drawing", 1), ("exit_at_once", 3)])
+def test_an_app_that_crashes_gives_the_terminal_back(tiny_model: Path, trouble: str, code: int):
+    with in_trouble(trouble, tiny_model) as (process, terminal):
+        last = read_until(terminal, b"never written")
+        assert process.wait(10) == code
+    assert_given_back(last)
+    assert (b"out of order" in last[last.rindex(NORMAL_SCREEN) :]) is (code == 1)  # what went wrong is told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("trouble", ["crash", "crash_in_a_worker", "crash_while_drawing", "exit_at_once"])
+def test_an_app_that_crashes_gives_the_terminal_back_every_time(tiny_model: Path, trouble: str, number: int):
+    test_an_app_that_crashes_gives_the_terminal_back(
+        tiny_model, trouble, 3 if trouble == "exit_at_once" else 1
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(10))
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_an_app_that_is_told_to_end_while_it_replies_gives_the_terminal_back(
+    app: App, name: str, number: int
+):
+    process, terminal = app
+    assert b"Good to see you" in read_until(terminal, b"Good to see you")
+    os.write(terminal, b"Tell me a lot\r")
+    time.sleep(0.3 * number)  # in the middle of whatever it does then
+    process.send_signal(getattr(signal, name))
+    assert_given_back(read_until(terminal, b"never written"))
+    assert process.wait(10) == 0
+
+
+def engine_of(process: subprocess.Popen[bytes]) -> psutil.Process:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for child in psutil.Process(process.pid).children():
+            if "engine" in child.cmdline():
+                return child
+        time.sleep(0.02)
+    raise AssertionError("no engine was started")
+
+
+def test_an_engine_that_is_killed_leaves_the_app_and_its_terminal_in_order(app: App):
+    process, terminal = app
+    assert b"Good to see you" in read_until(terminal, b"Good to see you")
+    engine_of(process).kill()
+    assert b"cannot be loaded" in read_until(terminal, b"cannot be loaded")
+    os.write(terminal, CTRL_Q)
+    assert_given_back(read_until(terminal, b"never written"))
+    assert process.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_an_engine_that_is_killed_while_it_answers_leaves_the_terminal_in_order(app: App):
+    process, terminal = app
+    assert b"context 128" in read_until(terminal, b"context 128")  # its model is loaded
+    engine = engine_of(process)
+    engine.suspend()  # else it may have answered before it is killed
+    os.write(terminal, b"Tell me a lot\r")
+    assert b"thinking" in read_until(terminal, b"thinking")
+    engine.kill()
+    assert b"failed" in read_until(terminal, b"failed")
+    os.write(terminal, CTRL_Q)
+    assert_given_back(read_until(terminal, b"never written"))
+    assert process.wait(10) == 0
+
+
+def test_nothing_but_textual_writes_to_the_terminal(tiny_model: Path, home: Path):
+    with in_trouble("write_past_textual", tiny_model) as (process, terminal):
+        seen = read_until(terminal, b"All was written")
+        process.send_signal(signal.SIGTERM)
+        seen += read_until(terminal, b"never written")
+        assert process.wait(10) == 0
+    assert b"All was written" in seen and MARK.encode() not in seen
+    log = (home / "data" / "logs" / "app.log").read_text()
+    assert [line.split()[1].strip(":") for line in log.splitlines() if MARK in line] == [
+        *["write"] * 2,
+        *["child"] * 2,
+        "puts",
+        "perror",
+    ]
 
 
 def test_an_app_whose_terminal_is_gone_ends(app: App):
@@ -92,20 +199,6 @@ def test_what_hangs_at_the_end_is_ended():
 
 
 def test_with_the_flag_for_ascii_nothing_else_is_written(tiny_model: Path) -> None:
-    here, there = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tui_chat", "--ascii", "--model", str(tiny_model)],
-        stdin=there,
-        stdout=there,
-        stderr=there,
-        env={**os.environ, "TERM": "xterm-256color"},
-        start_new_session=True,
-    )
-    os.close(there)
-    try:
-        seen = read_until(here, b"Good to see you")
+    with opened("tui_chat", "--ascii", "--model", str(tiny_model)) as (_, terminal):
+        seen = read_until(terminal, b"Good to see you")
         assert b"Good to see you" in seen and seen.isascii()
-    finally:
-        process.kill()
-        process.wait()
-        os.close(here)
