@@ -111,6 +111,7 @@ def _kind_of(value: object) -> str:
     return kinds.get(type(value), "nothing" if value is None else type(value).__name__)
 
 
+_SAYS_NOTHING = 2**53  # a limit that high is there for machines
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
 _TYPES = {
     "int": "a whole number",
@@ -123,15 +124,20 @@ _TYPES = {
 }
 
 
+def _digits(number: float) -> str:
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:g}"
+
+
 def _in_plain_words(cls: type[Record], message: str) -> str:
     """msgspec's 'Expected `int` >= 1 - at `$.top_k`' as 'top_k must be at least 1.'."""
     text, _, place = message.partition(" - at ")
     name = place.strip("`").removeprefix("$.").removeprefix("$") or "the value"
     if bound := re.search(r"`\w+` (>=|<=|>|<) (\S+)", text):
         limits = limits_of(cls, name)
-        if None not in limits:
-            return f"{name} must be from {limits[0]:g} to {limits[1]:g}."
-        return f"{name} must be {_BOUNDS[bound[1]]} {float(bound[2].rstrip('.')):g}."
+        low, high = limits
+        if low is not None and high is not None and high < _SAYS_NOTHING:
+            return f"{name} must be from {_digits(low)} to {_digits(high)}."
+        return f"{name} must be {_BOUNDS[bound[1]]} {_digits(float(bound[2].rstrip('.')))}."
     if expected := re.search(r"Expected `([^`]+)`", text):
         kinds = " or ".join(_TYPES.get(kind.strip(), kind.strip()) for kind in expected[1].split("|"))
         return f"{name} must be {kinds}."

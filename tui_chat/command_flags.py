@@ -12,11 +12,11 @@ The one rule: a flag means the same in every command that has it.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from typing import Any
 
 from engine.errors import UserError
+from engine.generation import GenerationSettings
 
 Run = Callable[[argparse.Namespace], int]
 SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "repetition_penalty", "seed")
@@ -72,10 +72,13 @@ def sampling_wishes(options: argparse.Namespace) -> dict[str, Any]:
     """What was asked for, by the names of `GenerationSettings`.
 
     Raises:
-        UserError: for a number that is none.
+        UserError: for a number that it may not be, by the name of its flag.
     """
     wishes = {name: getattr(options, name) for name in SAMPLING if getattr(options, name) is not None}
     for name, value in wishes.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"--{name.replace('_', '-')} must be a finite number.")
+        try:
+            GenerationSettings.from_dict({name: value}, "")
+        except UserError as error:
+            flag = f"--{name.replace('_', '-')}"
+            raise UserError(str(error).removeprefix(": ").replace(name, flag, 1)) from None
     return wishes

@@ -31,5 +31,6 @@ def with_setting(settings: GenerationSettings, command: str, typed: str) -> Gene
     try:
         value = parse_value(f"generation.{setting}", typed)
     except UserError as error:
-        raise UserError(str(error).replace(f"generation.{setting}", f"/{command}")) from None
+        problem = str(error).removeprefix(f"generation.{setting}: ")
+        raise UserError(problem.replace(setting, f"/{command}", 1)) from None
     return settings.with_changes(f"/{command}", **{setting: value})

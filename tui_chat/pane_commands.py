@@ -26,6 +26,7 @@ from tui_chat.screens.choose_one import Choice, ChooseOne
 from tui_chat.shelf_commands import SHELF_COMMANDS
 from tui_chat.slash_commands import SlashCommand, SlashCommands, Suggestion, described, ranked
 from tui_chat.text import one_line
+from tui_chat.value_scales import digits
 
 if TYPE_CHECKING:
     from tui_chat.widgets.chat_pane import ChatPane
@@ -125,13 +126,13 @@ def _generation(command: str, setting: str) -> SlashCommand[ChatPane]:
         generation = pane.settings.generation
         if not argument:
             now = getattr(generation, setting)
-            shown = "none" if now is None else f"{now:g}"
+            shown = digits(now) or "none"
             pane.notify(f"{command} is {shown}. {explanation_of(GenerationSettings, setting)}", markup=False)
             return
         changed = with_setting(generation, command, argument)
         await pane.change_settings(pane.settings.with_changes(f"/{command}", generation=changed))
         value = getattr(changed, setting)
-        shown = "none" if value is None else f"{value:g}"
+        shown = digits(value) or "none"
         pane.notify(f"{command} is {shown} now.", markup=False)
 
     return described(command, run)

@@ -98,6 +98,14 @@ def _steps(first: float, last: float, step: float) -> tuple[float, ...]:
     return tuple(round(first + step * place, 6) for place in range(round((last - first) / step) + 1))
 
 
+LABELS = {  # what people see, wherever they set it
+    "temperature": "Temperature",
+    "top_k": "Top-k",
+    "top_p": "Top-p",
+    "repetition_penalty": "Repetition penalty",
+    "max_new_tokens": "Longest reply",
+    "seed": "Seed",
+}
 _DOUBLED = tuple(2**power for power in range(11, 17))
 
 SCALES: dict[str, Stops | Seeds] = {

@@ -80,7 +80,7 @@ def explained(
         return RefusalError(f"{who}: the account has no quota left.{note}", status)
     if _TOO_LONG.search(f"{code} {said}") and status not in _TRY_AGAIN:
         return RefusalError(
-            f"The conversation is too long for {model}. Start a new chat, or lower max_new_tokens.{note}",
+            f"The conversation is too long for {model}. Start a new chat, or allow only a shorter reply.{note}",
             status,
             is_too_long=True,
         )

@@ -139,8 +139,8 @@ def fit_to_context(
     if (needed := size(starts[first])) > room:
         raise UserError(
             f"The last message with the system text takes {needed} tokens, but the model reads {context_length}"
-            f" at most, {reserve} of them kept for its reply. Shorten the message or the system text, or lower"
-            " max_new_tokens."
+            f" at most, {reserve} of them kept for its reply. Shorten the message or the system text, or"
+            " allow only a shorter reply."
         )
     remaining = kept(starts[first])
     return remaining, len(messages) - len(remaining)

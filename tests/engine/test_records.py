@@ -12,13 +12,15 @@ from engine.generation import GenerationSettings
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"top_k": -1}, "settings: top_k must be from 0 to 1e+06."),
+        ({"top_k": -1}, "settings: top_k must be from 0 to 1,000,000."),
         ({"top_p": 1.5}, "settings: top_p must be from 0.001 to 1."),
         ({"temperature": float("nan")}, "settings: temperature must be a finite number."),
         ({"temperature": float("inf")}, "settings: temperature must be a finite number."),
         ({"temperature": True}, "settings: temperature must be a number."),
         ({"max_new_tokens": 1.5}, "settings: max_new_tokens must be a whole number."),
-        ({"max_new_tokens": 0}, "settings: max_new_tokens must be from 1 to 65536."),
+        ({"max_new_tokens": 0}, "settings: max_new_tokens must be from 1 to 65,536."),
+        ({"seed": -1}, "settings: seed must be at least 0."),
+        ({"seed": 2**63}, "settings: seed must be at most 4,611,686,018,427,387,904."),
         ({"stop": "x"}, "settings: stop must be a list."),
         ({"temperatur": 1.0}, "settings: there is no setting 'temperatur'. Did you mean 'temperature'?"),
         ([], "settings: expected named settings, found a list."),

@@ -95,9 +95,9 @@ def test_ask_reads_a_pipe_and_raw_continues_the_text(tiny_model: Path) -> None:
     ("arguments", "message"),
     [
         (["ask", "hi", "--model", "no-such-model"], "There is no model 'no-such-model'"),
-        (["ask", "hi", "--top-p", "1.5"], "top_p must be from 0.001 to 1"),
+        (["ask", "hi", "--top-p", "1.5"], "tui-chat: --top-p must be from 0.001 to 1"),
         (["ask", "hi", "--temperature", "nan"], "--temperature must be a finite number"),
-        (["ask", "hi", "--max-new-tokens", "0"], "max_new_tokens must be from 1 to 65536"),
+        (["ask", "hi", "--max-new-tokens", "0"], "tui-chat: --max-new-tokens must be from 1 to 65,536"),
         (["ask", "hi", "--precision", "int8"], "int8 is not there yet"),
         (["ask"], "nothing to answer"),
         (["ask", "-"], "nothing to answer"),

@@ -81,7 +81,7 @@ def test_the_second_model_is_under_against_in_json(
         (["--temperature", "1"], "--temperature is about replies. Add --responses"),
         (["--limit", "-1"], "evaluate: limit must be at least 0"),
         (["--validation-share", "0.9"], "evaluate: validation_share must be from 0.001 to 0.5"),
-        (["--responses", "r.json", "--temperature", "9"], "evaluate: temperature must be from 0 to 5"),
+        (["--responses", "r.json", "--temperature", "9"], "--temperature must be from 0 to 5"),
         (["--responses", "no/such/folder/r.json"], "there is no folder no/such/folder"),
         (["--responses", "."], "this is a folder"),
     ],

@@ -162,8 +162,9 @@ def test_settings_model_and_conversation_are_changed_by_commands() -> None:
     [
         ("/modle x", "Did you mean /model?"),
         ("/qqqq", "/help lists them"),
-        ("/top-k x", "Error: /top-k: "),
-        ("/temperature 9", "must be a number from 0 to 5"),
+        ("/top-k x", "Error: /top-k must be a whole number"),
+        ("/temperature 9", "/temperature must be a number from 0 to 5"),
+        ("/max-tokens 0", "/max-tokens must be a whole number from 1 to 65,536"),
         ("/retry", "no message to reply to"),
         ("/open", "Something is missing: /open NUMBER"),
         ("/open 99", "There is no conversation"),

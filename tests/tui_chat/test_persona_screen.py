@@ -272,7 +272,7 @@ async def test_a_new_one_is_made_in_a_form_that_says_what_is_wrong(size: tuple[i
         await until(pilot, lambda: "must" in note(screen, "name") or "missing" in note(screen, "name"))
         await pilot.press(*"Storyteller")
         screen.query_one("#temperature", Input).value = "9"
-        await until(pilot, lambda: "from 0 to 5" in note(screen, "temperature"))
+        await until(pilot, lambda: "Temperature must be a number from 0 to 5" in note(screen, "temperature"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: screen.query_one("#temperature").has_focus)
         screen.query_one("#temperature", Input).value = "1.5"

@@ -299,7 +299,7 @@ def test_personas_are_made_changed_shared_and_deleted_by_command(
         name="Captain", system_prompt="Ahoy.", greeting="Arr", generation={"top_k": 5}
     )
     assert run(capsys, "edit", "captain", "--temperature", "9") == (
-        1, "", "tui-chat: temperature must be from 0 to 5.\n"
+        1, "", "tui-chat: --temperature must be from 0 to 5.\n"
     )  # fmt: skip
     assert run(capsys, "export", "captain", str(tmp_path / "c.toml"))[0] == 0
     assert "is there already" in run(capsys, "export", "captain", str(tmp_path / "c.toml"))[2]

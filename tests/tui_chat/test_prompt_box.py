@@ -102,7 +102,7 @@ async def test_an_unknown_command_and_a_wrong_argument_stay_in_the_box() -> None
     async with app.run_test() as pilot:
         for text, words in (
             ("/jokke", "Did you mean /joke?"),
-            ("/temperature warm", "/temperature: "),
+            ("/temperature warm", "/temperature must be a number from 0 to 5"),
             ("/copy all", "Copy what?"),
             ("/detach", "No file is attached"),
         ):
@@ -299,8 +299,8 @@ async def test_a_command_of_a_linked_pane_is_for_that_pane_alone() -> None:
         await until(pilot, lambda: len(app.chat.panes) == 2)
         await pilot.press("f4")
         await until(pilot, lambda: app.chat.pane.linked)
-        await send(pilot, "/seed 5")
-        await until(pilot, lambda: app.chat.pane.settings.generation.seed == 5)
+        await send(pilot, "/seed 54321987")
+        await until(pilot, lambda: "seed is 54321987 now" in told(app))
         assert app.chat.panes[0].settings.generation.seed is None
         assert all(pane.session.messages == [] for pane in app.chat.panes)
 

@@ -122,7 +122,9 @@ async def test_a_value_out_of_its_range_is_refused_with_the_range_and_the_text_s
     async with app.run_test(size=(120, 40)) as pilot:
         drawer = await opened(pilot, app)
         await pilot.press("9", "9")
-        await until(pilot, lambda: "from 0 to 5" in note_of(drawer, "temperature"))
+        await until(
+            pilot, lambda: "Temperature must be a number from 0 to 5" in note_of(drawer, "temperature")
+        )
         await pilot.press("enter")
         box = drawer.query_one("#temperature Input", Input)
         assert (box.value, box.has_focus) == ("99", True)

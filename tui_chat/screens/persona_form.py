@@ -26,7 +26,7 @@ from tui_chat.config import parse_value
 from tui_chat.personas.persona import TEXTS, Persona, check_persona, problem_of_text
 from tui_chat.screens.question import Question
 from tui_chat.text import plain, visible
-from tui_chat.value_scales import digits
+from tui_chat.value_scales import LABELS, digits
 from tui_chat.widgets.dialog_keys import DialogKeys
 
 _LABELS = {
@@ -35,12 +35,7 @@ _LABELS = {
     "system_prompt": "System prompt",
     "greeting": "Greeting",
     "model": "Model",
-    "temperature": "Temperature",
-    "top_k": "Top-k",
-    "top_p": "Top-p",
-    "repetition_penalty": "Repetition penalty",
-    "max_new_tokens": "Longest reply",
-    "seed": "Seed",
+    **LABELS,
 }
 _OF_SEVERAL_LINES = ("system_prompt", "greeting")
 
@@ -142,7 +137,7 @@ class PersonaForm(ModalScreen[str | None]):
         try:
             return parse_value(f"generation.{name}", text), ""
         except UserError as error:
-            return None, str(error).removeprefix(f"generation.{name}: ")
+            return None, str(error).removeprefix(f"generation.{name}: ").replace(name, _LABELS[name], 1)
 
     def _given(self) -> Persona:
         generation = dict(self._persona.generation)  # also what has no field here

@@ -24,21 +24,13 @@ from textual.widgets import Button, Static, TextArea
 from engine.errors import UserError
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.text import one_line, plain, visible
-from tui_chat.value_scales import SCALES
+from tui_chat.value_scales import LABELS, SCALES
 from tui_chat.widgets.value_slider import CHANGED_MARK, ValueSlider
 from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.widgets.chat_pane import ChatPane
 
-_LABELS = {
-    "temperature": "Temperature",
-    "top_k": "Top-k",
-    "top_p": "Top-p",
-    "repetition_penalty": "Repetition penalty",
-    "max_new_tokens": "Longest reply",
-    "seed": "Seed",
-}
 _FOLLOW_SECONDS = 0.2
 _ROOMY = 46  # lines; from here on every sentence is shown, below it that of the slider in use
 _TIGHT = 28  # lines; below it there are no empty ones
@@ -99,7 +91,7 @@ class SettingsDrawer(Vertical):
         yield Static(classes="title", markup=False)
         with Rows():
             for name in SCALES:
-                yield ValueSlider(name, _LABELS[name])
+                yield ValueSlider(name, LABELS[name])
             yield Static(classes="prompt-label", markup=False)
             area = TextArea(compact=True, highlight_cursor_line=False, placeholder="nothing")
             area.tooltip = "Taken when you leave the box"

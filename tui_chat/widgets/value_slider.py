@@ -274,7 +274,8 @@ class ValueSlider(Vertical, can_focus=True):
         try:
             value: Value = parse_value(self.setting.key, text)
         except UserError as error:
-            raise UserError(str(error).removeprefix(f"{self.setting.key}: ")) from None
+            problem = str(error).removeprefix(f"{self.setting.key}: ")
+            raise UserError(problem.replace(self.setting.name, self._label, 1)) from None
         return value
 
     def _end_typing(self) -> None:

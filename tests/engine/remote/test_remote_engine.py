@@ -376,7 +376,7 @@ async def test_the_oldest_turns_of_a_long_conversation_are_dropped_and_counted()
 async def test_a_reply_that_was_asked_to_be_too_long_does_not_shorten_later_conversations() -> None:
     async with FakeServer(SmallContext(0), models=[{"id": "tiny"}]) as server:
         engine = RemoteEngine(provider(server.base_url), "tiny")
-        with pytest.raises(UserError, match="or lower max_new_tokens"):
+        with pytest.raises(UserError, match="or allow only a shorter reply"):
             async for _ in engine.stream(LONG, GenerationSettings(max_new_tokens=60_000)):
                 pass
         server.behaviours = [says("fits")]
