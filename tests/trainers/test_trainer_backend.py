@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import math
 import signal
 import time
 from pathlib import Path
@@ -15,14 +17,15 @@ from engine.errors import UserError
 from engine.manifest import problem_of
 from tests.trainers.foreign_models import foreign_model
 from tests.trainers.small_runs import new_run, outcome, rows, start, train
+from tests.trainers.test_bad_steps import BAD, answer_when_paused, poison_loss
 from tests.trainers.test_exact_resume import until_running
 from trainers.backends import check_backend
 from trainers.config import TrainingConfig
-from trainers.interventions import Intervention
+from trainers.interventions import GoBackError, Intervention, read_interventions
 from trainers.launcher import start_run
 from trainers.methods.assembly import assemble, make_optimizer
 from trainers.methods.loops import training_loop
-from trainers.run_directory import RunDirectory
+from trainers.run_directory import RunDirectory, Wish
 from trainers.run_writer import RunWriter
 from trainers.wishes import Wishes
 
@@ -146,13 +149,56 @@ def slow_down_after(loop: Any, step: int) -> None:
 
 
 def test_a_step_that_is_not_finite_is_not_applied(tmp_path: Path, config: TrainingConfig) -> None:
-    loop = loop_of(tmp_path / "run", config.with_changes("test", sample_interval=0))
-    method, before = loop.parts.method, [p.detach().clone() for p in loop.parts.model.parameters()]
-    computed = method.loss
-    method.loss = lambda model, batch: (computed(model, batch)[0] * torch.nan, {})
+    loop = loop_of(tmp_path / "run", config.with_changes("test", sample_interval=0, on_bad_step="stop"))
+    before = [p.detach().clone() for p in loop.parts.model.parameters()]
+    poison_loss(loop, lambda loss: loss * math.nan, {0})
     with pytest.raises(UserError, match="step 1: the loss became nan"):
         loop.run()
     assert all(torch.equal(*pair) for pair in zip(before, loop.parts.model.parameters(), strict=True))
+
+
+def test_a_step_that_is_not_finite_is_left_out_as_in_our_loop(tmp_path: Path, config: TrainingConfig) -> None:
+    config = config.with_changes("test", on_bad_step="skip", max_steps=10)
+    runs = []
+    for backend in ("hf", "trainer"):
+        loop = loop_of(tmp_path / backend, config.with_changes("test", backend=backend))
+        poison_loss(loop, lambda loss: loss * math.nan, {BAD, BAD + 1})
+        loop.run()
+        runs.append(loop.writer.run)
+    ours, theirs = runs
+    assert [entry.step for entry in read_interventions(theirs)] == [BAD + 1, BAD + 2]
+    assert theirs.status().state == "finished"
+    assert outcome(theirs) == outcome(ours)
+
+
+def test_a_step_known_to_be_bad_is_never_computed(tmp_path: Path, config: TrainingConfig) -> None:
+    config = config.with_changes("test", on_bad_step="skip", max_steps=10)
+    found = loop_of(tmp_path / "found", config)
+    poison_loss(found, lambda loss: loss * math.nan, {0, BAD})
+    found.run()
+    told = loop_of(tmp_path / "told", config)
+    for entry in read_interventions(found.writer.run):
+        told.interventions.add(entry)
+    told.run()
+    assert told.interventions.entries == found.interventions.entries
+    assert outcome(told.writer.run) == outcome(found.writer.run)
+
+
+@pytest.mark.parametrize("answer", ["skip_step", "learning_rate", "stop"])
+def test_a_person_is_asked_about_a_step_that_is_not_finite(
+    tmp_path: Path, config: TrainingConfig, answer: Wish
+) -> None:
+    loop = loop_of(tmp_path / "run", config.with_changes("test", max_steps=10))
+    poison_loss(loop, lambda loss: loss * math.nan, {BAD})
+    loop.writer.run.wish_learning_rate(1e-4)
+    answer_when_paused(loop, answer)
+    with pytest.raises(GoBackError) if answer == "learning_rate" else contextlib.nullcontext():
+        loop.run()
+    entries = [(entry.step, entry.kind) for entry in read_interventions(loop.writer.run)]
+    expected = {"skip_step": [(BAD + 1, "skip_step")], "learning_rate": [(6, "learning_rate")], "stop": []}
+    assert entries == expected[answer]
+    assert loop.writer.status.state == {"skip_step": "finished", "stop": "stopped"}.get(answer, "running")
+    assert loop.writer.run.checkpoints()[-1].step == (10 if answer == "skip_step" else 5)
 
 
 def test_without_accelerate_the_run_is_refused_before_it_starts(

@@ -83,8 +83,7 @@ class Stepper:
         """
         step = progress.step
         rate = self.rate(step)
-        beginning = _Beginning(step, progress.loss_count, *self._random())
-        self._unchecked.append(beginning)
+        beginning = self.begin(progress)
         if self._interventions.skips(step + 1):
             progress.step += 1
             self._bad[2] += self._optimizer.broken
@@ -93,8 +92,14 @@ class Stepper:
         self.count(progress, loss, self._optimizer.step(rate, loss))
         return rate
 
+    def begin(self, progress: Progress) -> _Beginning:
+        """Take note of where the next step begins, to go back there should it not be finite."""
+        beginning = _Beginning(progress.step, progress.loss_count, *self._random())
+        self._unchecked.append(beginning)
+        return beginning
+
     def count(self, progress: Progress, loss: Tensor, norm: Tensor) -> None:
-        """Take note of a step that was made, here or elsewhere."""
+        """Take note of a step that was begun and made, here or elsewhere."""
         progress.step += 1
         progress.loss_count += 1
         broken = self._optimizer.broken
@@ -110,21 +115,11 @@ class Stepper:
         return self._parts.device.type == "cpu" or len(self._unchecked) >= _MOST_UNCHECKED
 
     def undo_bad(self, progress: Progress) -> BadStep | None:
-        """Go back to before the first step that was not finite, if there was one (waits for the device).
-
-        Raises:
-            UserError: when that step was made elsewhere, so that there is no way back.
-        """
+        """Go back to before the first step that was not finite, if there was one (waits for the device)."""
         if not self._optimizer.is_broken:
             self._unchecked.clear()
             return None
         loss, norm, count = self._bad.tolist()
-        if count > len(self._unchecked):
-            bad = BadStep(progress.step - int(count) + 1, loss, norm)
-            raise UserError(
-                f"Training stopped at step {bad.step}: {bad.what}. That step was not applied, and the last "
-                "checkpoint is kept. Try a lower learning_rate, more warmup_steps or precision float32."
-            )
         self._bad.zero_()
         beginning = self._unchecked[-int(count)]
         self._unchecked.clear()

@@ -7,7 +7,8 @@
 
 Data, their order, the targets, the learning rates and AdamW's numbers are those of our own loop, so both give the
 same losses. Trainer's own checkpoints are pickle files without an order of writing: they are never made. A resumed run
-begins a Trainer of its own at the next step, with weights, optimizer and random numbers of the checkpoint.
+begins a Trainer of its own at the next step, with weights, optimizer and random numbers of the checkpoint; so does one
+in which a step was not finite, for Trainer has read on by then.
 Legend: B sequences, T tokens.
 The one rule: what a step computes is Trainer's business; everything between two steps is the loop's.
 """
@@ -48,12 +49,16 @@ class TrainerLoop(TrainingLoop):
 
         Raises:
             UserError: when a step cannot be taken, or a checkpoint cannot be saved.
+            GoBackError: when a person lets the run go on from its last checkpoint, with a lower learning rate.
         """
         self.begin()
-        if self.goes_on():
-            trainer = _StepMaker(self)
-            trainer.remove_callback(PrinterCallback)
-            trainer.train()
+        goes_on = self.goes_on()
+        while goes_on:
+            if self.interventions.skips(self.progress.step + 1):
+                self._step()
+                goes_on = self.goes_on()
+            else:
+                goes_on = _StepMaker(self).go()
         self.end()
 
 
@@ -76,6 +81,15 @@ class _StepMaker(Trainer):
             callbacks=[self._steps],
             compute_loss_func=self._refuse,  # given so that older versions do not divide the loss either
         )
+        self.remove_callback(PrinterCallback)
+
+    def go(self) -> bool:
+        """Make steps until it is another's turn: at the end, or where the course of the run has changed.
+
+        Whether the run goes on then.
+        """
+        self.train()
+        return self._steps.goes_on
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *_: object, **__: object) -> Tensor:
         """The micro-batch's part of the step's loss, as in our loop."""
@@ -92,8 +106,10 @@ class _Steps(TrainerCallback):
     """Tells the loop of each step, and Trainer of the loop's wish to stop."""
 
     def __init__(self, loop: TrainingLoop, optimizer: AdamW) -> None:
+        self.goes_on = True
         self._loop = loop
         self._optimizer = optimizer
+        self._next_step = loop.progress.step  # whose rows Trainer reads next
         self._random = _random_states()  # before Trainer seeds anew, draws and shuffles
         self._is_first = True
         self._loss = torch.zeros((), device=loop.parts.device)
@@ -118,6 +134,7 @@ class _Steps(TrainerCallback):
         for group in loop.optimizer.groups():
             group.collect_gradients()
         loop.optimizer.zero_gradients()
+        loop.stepper.begin(loop.progress)
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: object) -> None:
         """Gradients are there: clip them, and let none be applied that is not finite."""
@@ -128,7 +145,10 @@ class _Steps(TrainerCallback):
         loop = self._loop
         rate = loop.rate(loop.progress.step)
         loop.count_step(self._loss, self._norm, rate, self._started)
-        if not loop.goes_on():
+        self._next_step += 1
+        self.goes_on = loop.goes_on()
+        step = loop.progress.step
+        if not self.goes_on or step != self._next_step or loop.interventions.skips(step + 1):
             control.should_training_stop = True
         return control
 
