@@ -181,7 +181,15 @@ async def test_what_differs_is_marked_and_goes_back_to_the_defaults() -> None:
         await until(pilot, lambda: app.chat.pane.settings == app.chat.default_settings)
         assert "●" not in screen_text(app).replace("●─", "").replace("━●", "")
         assert drawer.query_one(TextArea).text == ""
-        assert button.disabled
+        await until(pilot, lambda: "Undo: as before (Ctrl+R)" in screen_text(app))
+        assert "^R Undo defaults" in screen_text(app)
+        await pilot.press("ctrl+r")  # again: all is as it was, what was being written too
+        assert app.chat.pane.settings.generation.temperature == pytest.approx(0.85)
+        assert drawer.query_one(TextArea).text == app.chat.pane.settings.system_prompt == "Be brief."
+        await pilot.press("ctrl+r", "right")  # another change: there is nothing to undo now
+        await until(pilot, lambda: "Back to defaults (Ctrl+R)" in screen_text(app))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.chat.pane.settings == app.chat.default_settings)
 
 
 async def test_the_system_prompt_is_taken_when_the_box_is_left() -> None:

@@ -3,8 +3,8 @@
     Ctrl+G    opens it, goes to it, closes it        Escape    closes it, back to the prompt
 
 Whatever is changed here holds from the next reply on; a reply under way goes on as it began. The drawer follows the
-focused pane, and what changes its settings elsewhere. The one rule: it keeps nothing of its own; what it shows are
-the settings of the pane.
+focused pane, and what changes its settings elsewhere. Going back to the defaults can be undone until something else
+is changed. The one rule: what it shows are the settings of the pane.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from engine.errors import UserError
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.text import one_line, plain, visible
 from tui_chat.value_scales import LABELS, SCALES
+from tui_chat.widgets.dialog_keys import with_keys
 from tui_chat.widgets.value_slider import CHANGED_MARK, ValueSlider
 from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.widgets.chat_pane import ChatPane
 
+_DEFAULTS = ("Back to defaults", "drawer.defaults")
 _FOLLOW_SECONDS = 0.2
 _ROOMY = 46  # lines; from here on every sentence is shown, below it that of the slider in use
 _TIGHT = 28  # lines; below it there are no empty ones
@@ -61,7 +63,7 @@ class SettingsDrawer(Vertical):
             height: auto; min-height: 3; max-height: 12; margin: 0 1; padding: 0; border: none; background: $panel;
         }
         TextArea:focus { background: $boost; border: none; }
-        Button { margin: 1 1 0 1; }
+        Button { margin: 1; }
         &.-roomy ValueSlider { margin-bottom: 1; }
         &.-roomy ValueSlider .note { display: block; }
         &.-tight { padding-top: 0; }
@@ -72,6 +74,7 @@ class SettingsDrawer(Vertical):
     BINDING_GROUP_TITLE = "Settings of the pane"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", "Close", id="drawer.close"),
+        Binding("ctrl+r", "bring_back", "Undo defaults", id="drawer.bring_back"),
         Binding("ctrl+r", "defaults", "All defaults", id="drawer.defaults"),
     ]
 
@@ -85,6 +88,7 @@ class SettingsDrawer(Vertical):
         self._leave = leave
         self._pane = pane()
         self._shown: ChatSettings | None = None
+        self._undo: tuple[ChatPane, ChatSettings, ChatSettings] | None = None  # defaults, and what was before
         self._saving = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
@@ -96,7 +100,7 @@ class SettingsDrawer(Vertical):
             area = TextArea(compact=True, highlight_cursor_line=False, placeholder="nothing")
             area.tooltip = "Taken when you leave the box"
             yield area
-            yield Button("Back to defaults", compact=True)
+        yield Button(compact=True)  # in sight however far the rows are scrolled: it undoes, too
 
     def on_mount(self) -> None:
         self._follow()
@@ -140,7 +144,22 @@ class SettingsDrawer(Vertical):
         is_other = before is None or before.system_prompt != settings.system_prompt
         if is_other or not area.has_focus:  # else it is being written
             area.text = visible(settings.system_prompt)
-        self.query_one(Button).disabled = not self._differs(default)
+        button = self.query_one(Button)
+        deed = ("Undo: as before", "drawer.bring_back") if self._can_undo else _DEFAULTS
+        (button.label,) = with_keys(self, deed)
+        button.disabled = not (self._can_undo or self._differs(default))
+        self.refresh_bindings()
+
+    @property
+    def _can_undo(self) -> bool:
+        """Whether nothing has changed since the pane went back to the defaults."""
+        if self._undo is None:
+            return False
+        pane, defaults, _ = self._undo
+        return pane is self._pane and pane.settings is defaults
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._can_undo if action == "bring_back" else True
 
     def _differs(self, default: ChatSettings) -> bool:
         now = self._pane.settings
@@ -178,11 +197,24 @@ class SettingsDrawer(Vertical):
             self._apply(self._pane.settings.with_changes("settings of this pane", system_prompt=text.strip()))
 
     @on(Button.Pressed)
+    def _press(self) -> None:
+        (self.action_bring_back if self._can_undo else self.action_defaults)()
+
     def action_defaults(self) -> None:
         """All numbers and the system prompt as a new chat has them."""
-        default = self._default()
-        changes = {"generation": default.generation.to_dict(), "system_prompt": default.system_prompt}
-        self._apply(self._pane.settings.with_changes("settings of this pane", **changes))
+        self._take_values()
+        self._take_prompt()  # else what is being written there could not be brought back
+        default, before = self._default(), self._pane.settings
+        if self._differs(default):
+            changes = {"generation": default.generation.to_dict(), "system_prompt": default.system_prompt}
+            settings = before.with_changes("settings of this pane", **changes)
+            self._undo = self._pane, settings, before
+            self._apply(settings)
+
+    def action_bring_back(self) -> None:
+        """What was set before the defaults."""
+        if self._undo is not None:
+            self._apply(self._undo[2])
 
     def _apply(self, settings: ChatSettings) -> None:
         """Let it hold at once, and be saved as fast as the disk allows, the newest last."""
