@@ -29,6 +29,7 @@ ELSEWHERE = {  # what is not in the gallery, and why that is right
     "ExplainNumbers": "shows only our own words",
     "HelpScreen": "shows only our own words and the names of keys",
     "ListedChat": "a base of ChatScreen, which is in the gallery",
+    "PanedChat": "a base of ChatScreen, which is in the gallery",
     "RunSteering": "a base of TrainingScreen, which is in the gallery",
     "RecentChats": "test_shelf_in_app",
     "ThemePicker": "a ChooseOne, which is in the gallery, with names of files that were checked",

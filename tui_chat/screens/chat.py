@@ -1,4 +1,8 @@
-"""The chat screen: conversations on the left, panes beside each other.
+"""The chat screen: conversations on the left, panes beside each other; its keys, its beginning and its end.
+
+    ListedChat      what the list and the panes tell each other
+    PanedChat       what is done with panes
+    ChatScreen      both, as they stood the last time
 
 The one rule: this screen passes on; what happens inside a pane or the list is their own business.
 """
@@ -8,37 +12,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from functools import partial
 from typing import ClassVar
 
-from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
-from engine.model_library import run_of
-from tui_chat.chat_settings import ChatSettings, default_settings
 from tui_chat.clipboard import send_to_clipboard
 from tui_chat.config_schema import AppConfig
 from tui_chat.conversations import Conversations
 from tui_chat.engines import Engines
 from tui_chat.key_bindings import key_in_words
-from tui_chat.screens import pane_dialogs
-from tui_chat.screens.listed_chat import ListedChat
+from tui_chat.screens.paned_chat import PanedChat
 from tui_chat.screens.workspace_keeper import WorkspaceKeeper
 from tui_chat.text import visible
 from tui_chat.widgets.app_header import AppHeader
-from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.key_hints import KeyHints
-from tui_chat.widgets.pane_row import PaneRow
-from tui_chat.widgets.pane_tabs import PaneTabs
 from tui_chat.workers import start_worker
 from tui_chat.workspace import WorkspaceFile
 
 _TWICE_SECONDS = 2.0
-_KEEP_SECONDS = 1.0
 _LONGEST_OPENING_SECONDS = 1.0  # that the end of the app waits for its beginning
 
 
@@ -48,7 +43,7 @@ def _key(
     return Binding(key, action, what, id=f"chat.{id}", tooltip=tooltip, show=show, priority=priority)
 
 
-class ChatScreen(ListedChat):
+class ChatScreen(PanedChat):
     """Chat with one to four models at once."""
 
     TITLE = "Chat"
@@ -88,13 +83,7 @@ class ChatScreen(ListedChat):
         begins_anew: bool = False,
     ) -> None:
         """`begins_anew` leaves the conversation of the first pane, for a model that was asked for."""
-        self._config = config
-        self._conversations = conversations  # a first pane is made before the list is
-        self._engines = engines
-        row = PaneRow(self._new_pane, self.default_settings)
-        super().__init__(conversations, row, config.ui.show_conversations)
-        self._tabs = PaneTabs()
-        self._shown = range(1)  # the panes on the screen
+        super().__init__(config, conversations, engines)
         self.keeper = WorkspaceKeeper(
             workspace or WorkspaceFile(),
             self._row,
@@ -103,7 +92,6 @@ class ChatScreen(ListedChat):
             begins_anew,
         )
         self._opening: Worker[None] | None = None
-        self._trouble = ""  # with keeping the panes, as last told
         self._interrupted_at = 0.0  # when Ctrl+C last had nothing to do
 
     def compose(self) -> ComposeResult:
@@ -130,7 +118,7 @@ class ChatScreen(ListedChat):
             self.notify(str(error), severity="error", markup=False)
         for pane in self.panes:
             pane.load_model()
-        self.set_interval(_KEEP_SECONDS, self._keep)
+        self.keeper.go_on()
         await self._read_history()
 
     async def _read_history(self) -> None:
@@ -144,14 +132,6 @@ class ChatScreen(ListedChat):
         if notice := self._conversations.notice:
             self.notify(visible(notice), severity="warning", timeout=20, markup=False)
 
-    @work(exclusive=True, group="keep")
-    async def _keep(self) -> None:
-        """Now and then, since an app that is killed has no time for it."""
-        trouble = await self.keeper.keep()
-        if trouble != self._trouble:
-            self._trouble = trouble
-            self.notify(trouble or "The panes are kept again.", severity="warning", markup=False)
-
     async def settle(self) -> None:
         """Take what was sent, stop the replies, and keep what was not sent: the app is about to end."""
         if self._opening is not None:
@@ -161,27 +141,6 @@ class ChatScreen(ListedChat):
         await asyncio.gather(*(pane.prompt.settled() for pane in self.panes))
         await asyncio.gather(*(pane.stop() for pane in self.panes))
         await self.keeper.keep()
-
-    # ---- panes
-
-    @property
-    def default_settings(self) -> ChatSettings:
-        """What a new chat starts with."""
-        return default_settings(self._config)
-
-    def _new_pane(self, settings: ChatSettings) -> ChatPane:
-        ui = self._config.ui
-        return ChatPane(self._conversations, self._engines, settings, ui.enter_sends, ui.show_statistics)
-
-    async def chat_with(self, reference: str) -> None:
-        """A pane that chats with this model."""
-        await self._row.chat_with(self.default_settings.with_changes("chat", model=reference))
-
-    def engine_changed(self, reference: str) -> None:
-        """An engine made progress with loading."""
-        for pane in self.panes:
-            if pane.settings.model == reference:
-                pane.refresh_title()
 
     def take_config(self, config: AppConfig) -> None:
         """Settings were changed: new chats use them, and the look follows at once."""
@@ -193,72 +152,7 @@ class ChatScreen(ListedChat):
         self._drawer.arrange()
         self.tell_of_list()
 
-    @on(PaneRow.Arranged)
-    def remember_shown(self, event: PaneRow.Arranged) -> None:
-        """How many panes fit is known to their row."""
-        self._shown = event.shown
-        self.show_what_is_open()
-
-    @on(ChatPane.ConversationChanged)
-    def show_what_is_open(self) -> None:
-        """Mark the open conversations in the list, and close the engines that no pane uses."""
-        open_ones = {pane.session.conversation.id for pane in self.panes if pane.session.conversation}
-        current = self.pane.session.conversation
-        self._list.show_open(open_ones, current.id if current else None)
-        self._tabs.show([pane.model_name for pane in self.panes], self._row.place, self._shown)
-        models = {pane.settings.model for pane in self.panes}
-        start_worker(self, partial(self._engines.keep_only, models))
-
-    # ---- actions
-
-    async def action_new_chat(self) -> None:
-        await self.pane.begin_anew()
-        self.pane.prompt.focus()
-
-    async def action_new_pane(self) -> None:
-        await self._row.add(self.pane.settings)
-
-    async def action_close_pane(self) -> None:
-        await self._row.close()
-
-    def action_next_pane(self, by: int) -> None:
-        self._row.move_focus(by)
-
-    def action_link_panes(self) -> None:
-        self._row.toggle_link()
-
-    async def action_stop(self) -> None:
-        await self._row.stop()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "step_checkpoints":  # a key that does nothing is not shown
-            return run_of(self.pane.settings.model) is not None
-        return bool(self.pane.linked and self._row.stoppable) if action == "stop" else True
-
-    def action_pane(self, number: int) -> None:
-        if number <= len(self.panes):
-            self._row.focus_pane(number - 1)
-
-    @work
-    async def action_choose_model(self) -> None:
-        if await pane_dialogs.choose_model(self.pane):
-            self.show_what_is_open()
-
-    async def action_pane_settings(self) -> None:
-        await pane_dialogs.toggle_settings(self)
-
-    @work
-    async def action_personas(self) -> None:
-        if await pane_dialogs.ask_for_persona(self.pane):
-            self.show_what_is_open()
-
-    @work
-    async def action_step_checkpoints(self) -> None:
-        """Ask the last question again at other checkpoints of the run."""
-        await pane_dialogs.step_checkpoints(self.pane, self._engines.engine_for(self.pane.settings.model))
-
-    def action_look(self) -> None:
-        self.pane.look_at_last_reply()
+    # ---- copying
 
     async def action_copy_reply(self) -> None:
         await self.pane.transcript.copy_last_reply(code_only=False)

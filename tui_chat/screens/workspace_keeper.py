@@ -1,7 +1,8 @@
 """Lets the panes stand at the next start as they stood at the end, unsent text and files included.
 
     await keeper.restore()     once, at the start
-    await keeper.keep()        now and then, and at the end
+    keeper.go_on()             from then on it keeps them now and then
+    await keeper.keep()        at the end
 
 The one rule: nothing is kept before the panes of last time were restored, so that none of it is overwritten.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -17,7 +19,10 @@ from engine.errors import UserError
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversation, Conversations
 from tui_chat.widgets.pane_row import PaneRow
+from tui_chat.workers import start_worker
 from tui_chat.workspace import PaneState, WorkspaceFile
+
+_SECONDS = 1.0  # from keeping them to keeping them again
 
 
 class WorkspaceKeeper:
@@ -37,6 +42,7 @@ class WorkspaceKeeper:
         self._default = default  # what a new chat starts with
         self._begins_anew = begins_anew
         self._is_restored = False
+        self._trouble = ""  # with keeping, as last told
         self.run = ""  # the training run that was watched last
 
     async def restore(self) -> None:
@@ -67,6 +73,17 @@ class WorkspaceKeeper:
     def watch(self, run: str) -> None:
         """A training run is on show."""
         self.run = run
+
+    def go_on(self) -> None:
+        """Keep them now and then, since an app that is killed has no time for it."""
+        keep = partial(start_worker, self._row, self._keep_or_tell, group="keep", exclusive=True)
+        self._row.set_interval(_SECONDS, keep)
+
+    async def _keep_or_tell(self) -> None:
+        trouble = await self.keep()
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._row.notify(trouble or "The panes are kept again.", severity="warning", markup=False)
 
     async def keep(self) -> str:
         """Save how the panes stand now; what went wrong, in a sentence, or nothing."""
