@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
-from engine import model_library
+from engine import hub, model_library
 from engine.model_card import read_json, read_model_card
 from trainers.config import TrainingConfig
 from trainers.model_shape import ModelShape, num_parameters, vocabulary_size
@@ -38,9 +39,9 @@ def look_at_base_model(reference: str) -> BaseModel:
     """A model's name and shape.
 
     Raises:
-        UserError: when there is no such model.
+        UserError: when there is no such model, or its files are damaged.
     """
-    if reference.startswith("hf:"):
+    if not is_here(reference):
         return BaseModel()
     directory = model_library.resolve(reference)
     card = read_model_card(directory)
@@ -49,7 +50,25 @@ def look_at_base_model(reference: str) -> BaseModel:
     shape = ModelShape(
         layers, width, card.context_length or context, card.vocab_size or vocabulary, num_heads=heads
     )
-    return BaseModel(card.name, shape, card.num_parameters or num_parameters(shape))
+    # A folder of the Hub's cache is called after its commit.
+    name = reference.removeprefix(hub.PREFIX) if reference.startswith(hub.PREFIX) else card.name
+    return BaseModel(name, shape, card.num_parameters or _count_parameters(directory, config, shape))
+
+
+def is_here(reference: str) -> bool:
+    """Whether a model to start from can be looked at without the network; also for none."""
+    if not reference.startswith(hub.PREFIX):
+        return True
+    return hub.find_in_cache(hub.parse_reference(reference)) is not None
+
+
+def _count_parameters(directory: Path, config: Mapping[str, object], shape: ModelShape) -> int:
+    """Of a GPT-2 by its shape, which its files hold more than; of others the numbers that are stored."""
+    if config.get("model_type") == "gpt2":
+        return num_parameters(shape)
+    from engine.models.directory_checks import read_headers, weight_files  # here: hardly ever needed
+
+    return read_headers(weight_files(directory)).num_values
 
 
 def shape_of_run(

@@ -18,6 +18,7 @@ import numpy as np
 from engine.errors import UserError
 from engine.tokenizers import Tokenizer
 from engine.tokenizers.chat_format import ChatFormat, end_ids
+from trainers.base_models import is_here
 from trainers.config import TrainingConfig
 from trainers.corpora import IGNORED, ConversationWindows, Ids, TextWindows
 from trainers.corpus_building import conversations, encoded, pieces
@@ -46,7 +47,7 @@ def check_before_start(config: TrainingConfig) -> None:
         UserError: when it would train on padding, never learn to stop, or learn nothing.
     """
     # A model that is not here yet is not fetched for a look; the run's own process does.
-    if config.method == "fine_tuning" and not config.base_model.startswith("hf:"):
+    if config.method == "fine_tuning" and is_here(config.base_model):
         found = problems(look_at(config, samples=0, limit=_ROWS_BEFORE_START))
         if found:
             raise UserError(f"{config.dataset}: {found[0]}")

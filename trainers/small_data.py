@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from trainers.base_models import is_here
 from trainers.config import TrainingConfig
 from trainers.corpora import TokenFiles
 from trainers.corpus_building import build_corpus
@@ -36,7 +37,7 @@ def try_out(config: TrainingConfig, most_bytes: int = MOST_BYTES) -> Trial | Non
     Raises:
         UserError: when the run could not begin with this data; says what to change.
     """
-    if config.base_model.startswith("hf:") or size_on_disk(config) > most_bytes:
+    if not is_here(config.base_model) or size_on_disk(config) > most_bytes:
         return None
     with tempfile.TemporaryDirectory() as folder:
         tokenizer, chat_format = make_tokenizer(config, _say_nothing)

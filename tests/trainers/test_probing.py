@@ -1,16 +1,21 @@
 """Ten steps of a throw-away model: they tell a speed, and leave everything else alone."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from engine.errors import UserError
+from tests.trainers.foreign_models import foreign_model
 from trainers import probing
+from trainers.base_models import look_at_base_model
 from trainers.config import TrainingConfig
 from trainers.methods.probe import Probe, run
 from trainers.model_shape import ModelShape, num_parameters
+from trainers.outlook import outlook
 from trainers.probing import ProbeRequest, measure
 
 
@@ -61,7 +66,39 @@ def test_where_a_pass_takes_too_long_a_shorter_one_tells_about_the_whole(monkeyp
     assert probe.result().seconds_per_step == pytest.approx(2 * 1.0 + 1.0)
 
 
-def test_a_model_that_is_not_a_gpt2_or_not_here_yet_is_said_to_be_unmeasured():
+@pytest.mark.parametrize("changes", [{}, {"method": "fine_tuning"}, {"backend": "trainer"}])
+def test_a_model_of_another_architecture_is_measured_as_it_will_learn(
+    tmp_path: Path, changes: dict[str, object]
+):
+    llama = foreign_model(tmp_path / "llama", "llama")
+    base = look_at_base_model(str(llama))
+    before = torch.get_rng_state()
+    probe = Probe(tiny(base_model=str(llama), micro_batch_size=2, **changes), 300)
+    probe.step()
+    found = probe.result()
+    assert probe._model.architecture == "llama"
+    assert found.tokens_per_second > 0
+    assert base.num_parameters == sum(
+        tensor.numel() for tensor in load_file(llama / "model.safetensors").values()
+    )
+    assert found.num_parameters == base.num_parameters + 2 * (300 - 257) * 32  # rows for more tokens
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_random_weights_in_a_model_of_transformers_are_measured_too():
+    (found,) = run([ProbeRequest(config=tiny(backend="hf"), vocab_size=65, steps=2)], 5.0)
+    assert found.steps == 2 and found.num_parameters == num_parameters(ModelShape.of(tiny(), 65))
+
+
+def test_the_preflight_of_another_architecture_tells_the_speed_of_its_steps(tmp_path: Path):
+    (tmp_path / "text.txt").write_text("All work and no play makes Jack a dull boy.\n" * 50)
+    llama, data = foreign_model(tmp_path / "llama", "llama"), str(tmp_path / "text.txt")
+    look = outlook(tiny(base_model=str(llama), dataset=data, tokenizer="gpt2"), tmp_path, is_measured=True)
+    assert look is not None
+    assert (look.basis, look.num_parameters) == ("probe", look_at_base_model(str(llama)).num_parameters)
+
+
+def test_a_model_that_is_not_here_yet_is_said_to_be_unmeasured():
     with pytest.raises(UserError, match="downloaded when the run starts"):
         measure([ProbeRequest(config=tiny(base_model="hf:someone/something"), vocab_size=65)])
 

@@ -22,15 +22,21 @@ import torch
 from engine.errors import UserError
 from engine.model_library import resolve
 from engine.models.checkpoints import read_gpt_config
-from engine.models.gpt import GPT, GPTConfig
+from engine.models.gpt import GPT
 from engine.models.loading import choose_device
 from trainers.allocation import keep_freed_memory
+from trainers.base_models import is_here
 from trainers.config import TrainingConfig
 from trainers.corpora import BEGINS, LEARNT, ConversationWindows, TextWindows, Windows
 from trainers.methods.assembly import choose_training_precision, optimizer_of, usable_cores
 from trainers.methods.method import Batch, micro_batches, next_token_loss
-from trainers.methods.recomputation import recompute_blocks
-from trainers.methods.starting_models import new_model_config
+from trainers.methods.starting_models import (
+    TrainedModel,
+    backend_of,
+    hugging_face_model,
+    new_model_config,
+    recompute_activations,
+)
 from trainers.probing import ProbeAnswer, ProbeOrder, ProbeRequest, ProbeResult
 
 _NICENESS = 5  # as the training process
@@ -48,13 +54,14 @@ class Probe:
         self.threads = config.threads or usable_cores()
         torch.set_num_threads(self.threads)
         with torch.random.fork_rng():
-            self._model = GPT(shape_of(config, vocab_size)).to(self.device).train()
+            self._model = throw_away_model(config, vocab_size).to(self.device).train()
         width = self._model.config.embedding_size
         self.precision = choose_training_precision(config.precision, self.device, width)
         if config.gradient_checkpointing:
-            recompute_blocks(self._model.h)
+            recompute_activations(self._model)
         self._optimizer = optimizer_of(self._model, config)
-        self._windows = _windows(config, self._model.config)
+        self._length = min(config.context_length, self._model.config.context_length)
+        self._windows = _windows(config, self._length, self._model.config.vocab_size)
         self._passes: list[float] = []
         self._updates: list[float] = []
         self._sequences = config.micro_batch_size or config.batch_size  # in a pass
@@ -105,9 +112,8 @@ class Probe:
         config = self._config
         passes = config.batch_size / self._sequences
         seconds = passes * statistics.median(self._passes) + statistics.median(self._updates)
-        length = min(config.context_length, self._model.config.context_length)
         return ProbeResult(
-            tokens_per_second=config.batch_size * length / seconds,
+            tokens_per_second=config.batch_size * self._length / seconds,
             seconds_per_step=seconds,
             steps=self.steps,
             num_parameters=self._model.num_parameters,
@@ -119,31 +125,28 @@ class Probe:
         )
 
 
-def shape_of(config: TrainingConfig, vocab_size: int) -> GPTConfig:
-    """The model of a run, with weights of its own.
+def throw_away_model(config: TrainingConfig, vocab_size: int) -> TrainedModel:
+    """A model as the run will train; our GPT has weights of its own, for what they are costs no time.
 
     Raises:
-        UserError: when it starts from a model that is not a GPT-2, or is not on this machine.
+        UserError: when it starts from a model that is not on this machine, or cannot be opened.
     """
-    if config.backend != "auto" and config.backend != "scratch":
-        raise UserError(
-            f"Steps of backend={config.backend} cannot be tried ahead; the run itself shows its speed."
-        )
-    if not config.base_model:
-        return new_model_config(config, vocab_size)
-    if config.base_model.startswith("hf:"):
+    if not is_here(config.base_model):
         raise UserError("The model to start from is downloaded when the run starts; then it can be measured.")
-    found = read_gpt_config(resolve(config.base_model))
-    return found.with_changes("probe", dropout=config.dropout)
+    if backend_of(config, None) != "scratch":  # Trainer's steps are the same ones
+        return hugging_face_model(config, vocab_size)
+    if not config.base_model:
+        return GPT(new_model_config(config, vocab_size))
+    shape = read_gpt_config(resolve(config.base_model))
+    return GPT(shape.with_changes("probe", dropout=config.dropout))
 
 
-def _windows(config: TrainingConfig, shape: GPTConfig) -> Windows:
+def _windows(config: TrainingConfig, length: int, vocab_size: int) -> Windows:
     """Random tokens in the form that the method reads."""
-    length = min(config.context_length, shape.context_length)
     numbers = np.random.default_rng(0)
     if config.method == "pretraining":
-        return TextWindows(numbers.integers(0, shape.vocab_size, 4 * (length + 1)), length)
-    ids = numbers.integers(0, shape.vocab_size, (config.batch_size, length + 1))
+        return TextWindows(numbers.integers(0, vocab_size, 4 * (length + 1)), length)
+    ids = numbers.integers(0, vocab_size, (config.batch_size, length + 1))
     marks = np.full(ids.shape, LEARNT, dtype=np.uint8)
     marks[:, :: max(2, length // _CONVERSATIONS_IN_A_WINDOW)] = BEGINS
     return ConversationWindows(ids, marks)

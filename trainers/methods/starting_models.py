@@ -57,24 +57,28 @@ def starting_model(
     """
     model: TrainedModel
     if backend == "scratch":
-        model = _with_dropout(load_gpt(checkpoint), config) if checkpoint else first_model(config, tokenizer)
+        model = (
+            _with_dropout(load_gpt(checkpoint), config)
+            if checkpoint
+            else first_model(config, tokenizer.vocab_size)
+        )
     else:
-        model = _hugging_face_model(config, tokenizer, checkpoint)
+        model = hugging_face_model(config, tokenizer.vocab_size, checkpoint, tokenizer.end_of_text)
     _refuse_short_context(config, model.config.context_length)
     return model
 
 
-def first_model(config: TrainingConfig, tokenizer: Tokenizer) -> GPT:
+def first_model(config: TrainingConfig, vocab_size: int) -> GPT:
     """Our GPT before the first step.
 
     Raises:
         UserError: when the base model is not a GPT-2.
     """
     if not config.base_model:
-        return _initialised(GPT(new_model_config(config, tokenizer.vocab_size)), config)
+        return _initialised(GPT(new_model_config(config, vocab_size)), config)
     model = load_gpt(resolve(config.base_model))
-    if tokenizer.vocab_size > model.config.vocab_size:
-        model = with_larger_vocabulary(model, tokenizer.vocab_size)
+    if vocab_size > model.config.vocab_size:
+        model = with_larger_vocabulary(model, vocab_size)
     return _with_dropout(model, config)
 
 
@@ -156,17 +160,22 @@ def recompute_activations(model: TrainedModel) -> None:
         model.recompute_activations()
 
 
-def _hugging_face_model(
-    config: TrainingConfig, tokenizer: Tokenizer, checkpoint: Path | None
+def hugging_face_model(
+    config: TrainingConfig, vocab_size: int, checkpoint: Path | None = None, end_of_text: int | None = None
 ) -> HuggingFaceLM:
+    """The same as a model of transformers, with rows for at least `vocab_size` tokens.
+
+    Raises:
+        UserError: when the base model is dangerous, incomplete or damaged, or does not fit into memory.
+    """
     from trainers.methods.hugging_face_models import open_for_training  # here: it imports transformers
 
     if checkpoint or config.base_model:
         directory = checkpoint or resolve(config.base_model)
-        return open_for_training(directory, tokenizer.vocab_size, config.dropout)
+        return open_for_training(directory, vocab_size, config.dropout)
     with tempfile.TemporaryDirectory() as folder:  # the random weights our GPT begins with
-        save_gpt(first_model(config, tokenizer), Path(folder), tokenizer.end_of_text)
-        return open_for_training(Path(folder), tokenizer.vocab_size, config.dropout)
+        save_gpt(first_model(config, vocab_size), Path(folder), end_of_text)
+        return open_for_training(Path(folder), vocab_size, config.dropout)
 
 
 def _refuse_short_context(config: TrainingConfig, context_length: int) -> None:

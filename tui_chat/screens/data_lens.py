@@ -136,10 +136,10 @@ class DataLensScreen(Screen[None]):
 
 def _look_at(config: TrainingConfig) -> LensReport:
     # Here, for it loads numpy, and the app starts without.
-    from engine.hub import find_in_cache, parse_reference
+    from trainers.base_models import is_here
     from trainers.data_lens import look_at
 
-    if config.base_model.startswith("hf:") and find_in_cache(parse_reference(config.base_model)) is None:
+    if not is_here(config.base_model):
         raise UserError(
             f"{config.base_model} is downloaded when the run starts; without it nobody knows its tokens. "
             f"Fetch it first: tui-chat models pull {config.base_model}"
