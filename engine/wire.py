@@ -107,6 +107,7 @@ class LoadedModel(Record):
     step: int | None = None
     val_loss: float | None = None
     warnings: tuple[str, ...] = ()  # what a person should know about this model
+    not_taken: tuple[str, ...] = ()  # names of `GenerationSettings` that do not reach it
 
 
 class Loaded(Record, tag="loaded"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
@@ -25,15 +26,21 @@ class ChatSettings(Record):
     @property
     def summary(self) -> str:
         """What differs from plain sampling, in a few words: "T 0.8 · top-k 50"."""
-        chosen = self.generation
-        if chosen.temperature == 0:
+        return self.summary_without(())
+
+    def summary_without(self, not_taken: Collection[str]) -> str:
+        """The same, as far as it reaches a model that does not take all settings."""
+        chosen, penalty = self.generation, self.generation.repetition_penalty
+        if chosen.temperature == 0 and "temperature" not in not_taken:
             return "greedy"
-        parts = [f"T {chosen.temperature:g}"]
-        parts += [f"top-k {chosen.top_k}"] if chosen.top_k else []
-        parts += [f"top-p {chosen.top_p:g}"] if chosen.top_p < 1 else []
-        parts += [f"rep {chosen.repetition_penalty:g}"] if chosen.repetition_penalty != 1 else []
-        parts += [f"seed {chosen.seed}"] if chosen.seed is not None else []
-        return " · ".join(parts)
+        parts = {
+            "temperature": f"T {chosen.temperature:g}",
+            "top_k": f"top-k {chosen.top_k}" if chosen.top_k else "",
+            "top_p": f"top-p {chosen.top_p:g}" if chosen.top_p < 1 else "",
+            "repetition_penalty": f"rep {penalty:g}" if penalty != 1 else "",
+            "seed": "" if chosen.seed is None else f"seed {chosen.seed}",
+        }
+        return " · ".join(part for name, part in parts.items() if part and name not in not_taken)
 
 
 def default_settings(config: AppConfig) -> ChatSettings:

@@ -68,6 +68,11 @@ class Engines:
             self._engines[reference] = self._factory(reference, progress)
         return self._engines[reference]
 
+    def not_taken(self, reference: str) -> tuple[str, ...]:
+        """The settings of replies that do not reach a model; known once it is loaded."""
+        engine = self._engines.get(reference)
+        return engine.model.not_taken if engine and engine.model else ()
+
     def progress_of(self, reference: str) -> Loading | None:
         """How far loading is, as last told; None before the first word."""
         return self._loading.get(reference)

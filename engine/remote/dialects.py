@@ -116,6 +116,20 @@ def question(
     return Question(asked, tuple(dict.fromkeys(left_out)))
 
 
+def not_taken(kind: Kind, refused: Collection[str] = ()) -> tuple[str, ...]:
+    """The settings that reach no server of this kind, by the names of `GenerationSettings`."""
+    dialect = _DIALECTS[kind]
+    theirs = {
+        "max_new_tokens": _other_name(dialect.longest, refused),
+        "temperature": "temperature",
+        "top_k": dialect.top_k,
+        "top_p": "top_p",
+        "repetition_penalty": dialect.repetition_penalty,
+        "seed": "seed" if dialect.takes_seed else "",
+    }
+    return tuple(name for name, field in theirs.items() if not field or field in refused)
+
+
 def _other_name(name: str, refused: Collection[str]) -> str:
     """The limit of tokens has two names; a server that refuses one may know the other."""
     names = ("max_tokens", "max_completion_tokens")

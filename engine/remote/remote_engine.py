@@ -232,13 +232,15 @@ class RemoteEngine:
             vocab_size=0,
             num_parameters=0,
             seconds_to_load=seconds,
+            not_taken=dialects.not_taken(self._kind(), self._refused),
         )
 
     def _note(self, left_out: Sequence[str]) -> None:
         """Say on the model which wishes do not reach it."""
         if self.model is not None:
             notes = (f"without {', '.join(left_out)}",) if left_out else ()
-            self.model = msgspec.structs.replace(self.model, warnings=notes)
+            not_taken = dialects.not_taken(self._kind(), self._refused)
+            self.model = msgspec.structs.replace(self.model, warnings=notes, not_taken=not_taken)
 
     def _tell_of_thinking(self) -> None:
         self._tell("the model is thinking")

@@ -63,6 +63,10 @@ async def test_a_pane_chats_with_a_model_behind_a_server() -> None:
             )
             await until(pilot, lambda: "without top-k" in screen_text(here))
             assert f"127.0.0.1:{server.port}  ·  context 4,096" in screen_text(here)
+            assert "T 0.8 · top-p 0.95" in screen_text(here)  # what is sent, and no more
+            await pilot.press("ctrl+g", "down")
+            await until(pilot, lambda: screen_text(here).count("not sent") == 2)  # the repetition penalty too
+            assert "does not take it: 50 is kept for others" in " ".join(screen_text(here).split())
 
 
 async def test_while_a_server_is_busy_the_reply_says_when_it_is_asked_again() -> None:

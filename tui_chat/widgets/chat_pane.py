@@ -110,14 +110,19 @@ class ChatPane(Vertical):
         """The loaded model's own name, or how it is referred to."""
         return self._replies.model_name
 
+    @property
+    def not_taken(self) -> tuple[str, ...]:
+        """The settings of replies that do not reach this model; known once it is loaded."""
+        return self._engines.not_taken(self.settings.model)
+
     def refresh_title(self) -> None:
         """Show the model, what it is doing, and how it samples."""
         if not self.is_attached:
             return
         place = f"{self.place} linked" if self.linked else self.place
-        settings = self.settings
-        self._title.show(self.model_name, self._status(), settings.summary, place, settings.persona)
-        model = self._engines.engine_for(self.settings.model).model
+        settings, model = self.settings, self._engines.engine_for(self.settings.model).model
+        sampling = settings.summary_without(self.not_taken)
+        self._title.show(self.model_name, self._status(), sampling, place, settings.persona)
         continues_text = model is not None and model.chat_format == "completion"
         self.transcript.invite(continues_text, self.prompt.enter_sends, settings.persona, settings.greeting)
         who = "all panes" if self.linked else one_line(settings.persona or self.model_name, 30)
@@ -293,9 +298,7 @@ class ChatPane(Vertical):
     async def show_tokens(self, event: MessageView.LookRequested) -> None:
         """A reply token by token."""
         event.stop()
-        from tui_chat.screens import (
-            pane_dialogs,
-        )  # here: a dialog knows its pane, and not the other way round
+        from tui_chat.screens import pane_dialogs  # here: a dialog knows its pane, not the other way round
 
         await pane_dialogs.look_at_tokens(self, event.view.message)
         self._turned()  # an engine that was only looked with is closed

@@ -88,6 +88,7 @@ class SettingsDrawer(Vertical):
         self._leave = leave
         self._pane = pane()
         self._shown: ChatSettings | None = None
+        self._not_taken: tuple[str, ...] = ()
         self._undo: tuple[ChatPane, ChatSettings, ChatSettings] | None = None  # defaults, and what was before
         self._saving = asyncio.Lock()
 
@@ -122,11 +123,11 @@ class SettingsDrawer(Vertical):
         if pane is not self._pane:
             self._take_prompt()
             self._pane, self._shown = pane, None
-        if pane.settings is not self._shown:
+        if pane.settings is not self._shown or pane.not_taken != self._not_taken:
             self._show(pane.settings)
 
     def _show(self, settings: ChatSettings) -> None:
-        before, self._shown = self._shown, settings
+        before, self._shown, self._not_taken = self._shown, settings, self._pane.not_taken
         default = self._default()
         who = settings.persona or self._pane.model_name
         self.query_one(".title", Static).update(
@@ -135,7 +136,7 @@ class SettingsDrawer(Vertical):
         now, usual = settings.generation.to_dict(), default.generation.to_dict()
         for slider in self.query(ValueSlider):
             name = slider.setting.name
-            slider.show(now[name], usual[name])
+            slider.show(now[name], usual[name], name not in self._not_taken)
         mark = CHANGED_MARK if settings.system_prompt != default.system_prompt else ""
         self.query_one(".prompt-label", Static).update(
             Content.assemble((mark, "$text-accent"), "System prompt: what the model is told first")

@@ -99,6 +99,7 @@ class ValueSlider(Vertical, can_focus=True):
     ValueSlider .note.-problem { color: $text-error; }
     ValueSlider:focus-within .note { display: block; }
     ValueSlider:focus .label { text-style: bold; }
+    ValueSlider.-not-taken { .label, .value, .track { color: $text-muted; text-style: none; } }
     """
     BINDING_GROUP_TITLE = "Slider"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -129,6 +130,7 @@ class ValueSlider(Vertical, can_focus=True):
         self._label = label
         self.value: Value = self.setting.default
         self._default: Value = self.setting.default
+        self.is_taken = True  # by the model; else it is only kept
         self._track = Track()
 
     def compose(self) -> ComposeResult:
@@ -142,12 +144,14 @@ class ValueSlider(Vertical, can_focus=True):
     def on_mount(self) -> None:
         self.show(self.value, self._default)
 
-    def show(self, value: Value, default: Value) -> None:
-        """What holds now, and what would hold without a change here."""
+    def show(self, value: Value, default: Value, is_taken: bool | None = None) -> None:
+        """What holds now, what would hold without a change here, and whether the model takes it."""
         self.value, self._default = value, default
+        self.is_taken = self.is_taken if is_taken is None else is_taken
+        self.set_class(not self.is_taken, "-not-taken")
         if not self.is_mounted:
             return
-        words = self._scale.words(value)
+        words = self._scale.words(value) if self.is_taken else "not sent"
         is_changed = value != default
         mark = (CHANGED_MARK, "$text-accent") if is_changed else ("", "")
         self.query_one(".value", Static).update(Content.assemble(mark, words))
@@ -164,6 +168,8 @@ class ValueSlider(Vertical, can_focus=True):
         is_open = high is None or high >= 2**31
         most = f"{high:,.0f}" if high and float(high).is_integer() else digits(high)
         limits = f"{digits(low)} or more" if is_open else f"From {digits(low)} to {most}"
+        if not self.is_taken:
+            return f"This model does not take it: {self._scale.words(self.value)} is kept for others."
         return f"{setting.explanation} {limits}; default {default}."
 
     # ---- stepping

@@ -275,6 +275,7 @@ async def test_a_field_the_server_does_not_take_is_left_out_and_told() -> None:
             events = engine.stream(HELLO, GenerationSettings(top_k=0))
             assert "".join([e.text async for e in events if isinstance(e, TextChunk)]) == wanted
         assert engine.model and engine.model.warnings == ("without temperature",)
+        assert engine.model.not_taken == ("temperature", "top_k", "repetition_penalty")
         await engine.close()
     first, second, third, fourth = (question.body for question in server.questions)
     assert "temperature" in first and "temperature" not in second
