@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from textual.app import App
+from textual.theme import Theme
+from textual.widgets import Static
 
 from engine.errors import UserError
-from engine.paths import data_path, runs_path
+from engine.paths import data_path, personas_path, runs_path
 from tests.tui_chat.chat_pilot import screen_text
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines
 from tests.tui_chat.fake_run import FakeRun
@@ -26,16 +30,25 @@ from trainers.config import TrainingConfig
 from tui_chat.app import TuiChatApp
 from tui_chat.config import load_config
 from tui_chat.conversations import Conversations
+from tui_chat.personas.library import save_persona
+from tui_chat.personas.persona import Persona
 from tui_chat.screens.ask_text import AskText
 from tui_chat.screens.bad_step import BadStepChoice
 from tui_chat.screens.choose_one import Choice, ChooseOne
+from tui_chat.screens.comparisons import compare_settings
 from tui_chat.screens.correct_reply import CorrectReply
 from tui_chat.screens.data_lens import DataLensScreen
 from tui_chat.screens.edit_tags import EditTags
 from tui_chat.screens.evaluate import EvaluateScreen
 from tui_chat.screens.export_dialog import ExportDialog
 from tui_chat.screens.import_dialog import ImportDialog
+from tui_chat.screens.new_run import NewRunScreen
+from tui_chat.screens.pane_dialogs import use_persona
+from tui_chat.screens.persona_form import PersonaForm
 from tui_chat.screens.question import Question
+from tui_chat.themes import themes_path
+from tui_chat.widgets.settings_drawer import SettingsDrawer
+from tui_chat.workers import start_worker
 
 MARK = "Zq"  # stands after every control character, so that it is known from those Textual sends
 BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
@@ -65,6 +78,12 @@ HOSTILE = MARK + "".join(f"{control}{MARK}" for control in CONTROLS) + "".join(S
 MARKDOWN = (
     f"# {SHORT}\n\n{HOSTILE}\n\n- {SHORT}\n\n> {SHORT}\n\n| {SHORT} | b |\n|---|---|\n| {SHORT} | 2 |\n\n"
     + (f"[{SHORT}](http://x/{MARK}) `{SHORT}` &#27;{MARK} &#x202e;{MARK}\n\n```{SHORT}\n{HOSTILE}\n```\n")
+)
+EVIL = Persona(
+    name=f"{MARK} [/] [b",
+    description=MARKUP[2],
+    greeting=HOSTILE,
+    system_prompt=HOSTILE,
 )
 Step = Callable[[TuiChatApp], Awaitable[None]]
 
@@ -132,6 +151,41 @@ async def models(app: TuiChatApp) -> None:
     app.chat.action_choose_model()
 
 
+async def personas(app: TuiChatApp) -> None:
+    save_persona(EVIL)
+    (personas_path() / f"{MARK}.toml").write_text(f'name = "{MARK}"\n"{MARK}\\u001b{MARK}[/]" = 1\n')
+    app.chat.action_personas()
+
+
+async def recent_chats(app: TuiChatApp) -> None:
+    app.conversations.create(SHORT, SHORT)
+    app.chat.action_recent_chats()
+
+
+async def themes(app: TuiChatApp) -> None:
+    themes_path().mkdir(parents=True)
+    (themes_path() / f"a\x1b{MARK}[red].toml").write_text("")
+    app.register_theme(Theme(SHORT, primary="#ff0000"))
+    app.action_change_theme()
+
+
+async def compared_settings(app: TuiChatApp) -> None:
+    await use_persona(app.chat.pane, EVIL)
+    start_worker(app, partial(compare_settings, app.chat))
+    await until(lambda: app.chat.query(SettingsDrawer))
+
+
+async def new_run(app: TuiChatApp) -> None:
+    folder = Path(tempfile.mkdtemp())
+    data = folder / f"{MARK}\x1b{MARK}[red] [x].jsonl"
+    data.write_text(
+        f"[{SHORT}\n" + json.dumps({"prompt": HOSTILE, "completion": SHORT}) + "\n", encoding="utf-8"
+    )
+    os.chdir(folder)
+    await app.push_screen(NewRunScreen(str(data)))
+    await until(lambda: str(app.screen.query_one("#data-report", Static).visual).strip())
+
+
 def pushed(make: Callable[[], object]) -> Step:
     async def push(app: TuiChatApp) -> None:
         await app.push_screen(make())  # type: ignore[call-overload]
@@ -150,6 +204,11 @@ STEPS: dict[str, Step] = {
     "one of many": pushed(lambda: ChooseOne(SHORT, [Choice(HOSTILE, SHORT), Choice(SHORT)], nothing=SHORT)),
     "a correction": pushed(lambda: CorrectReply(SHORT, HOSTILE)),
     "tags": pushed(lambda: EditTags(SHORT, [SHORT], [(SHORT, 3)])),
+    "a persona": pushed(lambda: PersonaForm(SHORT, EVIL, lambda _: SHORT)),
+    "personas": personas,
+    "recent chats": recent_chats,
+    "themes": themes,
+    "settings of a pane, compared": compared_settings,
     "export": pushed(lambda: ExportDialog(SHORT, 1, Path("/tmp"), lambda *_: SHORT)),
     "import": pushed(lambda: ImportDialog(lambda _: SHORT)),
     "a bad step": pushed(lambda: BadStepChoice(SHORT, HOSTILE)),
@@ -157,6 +216,7 @@ STEPS: dict[str, Step] = {
     "settings": settings,
     "data lens": lens,
     "runs": runs,
+    "a new run": new_run,
 }
 QUIET = {"import"}  # shows nothing before something was typed
 
