@@ -115,18 +115,46 @@ def fetch(
     cached = find_in_cache(model)
     if cached is not None and not refresh and not (trust_remote_code and _lacks_its_code(cached)):
         return cached
+    refuse_offline(model)
+    _settle_the_library()
+    # Imported here: a network library, 0.3 s, that is not needed for models that are already here.
+    from engine.hub_download import download
+
+    return download(model, on_progress, trust_remote_code)
+
+
+def check_reachable(model: HubModel) -> None:
+    """Refuse a model that is neither here nor could be downloaded; brings nothing.
+
+    Raises:
+        UserError: as `fetch` would.
+    """
+    if find_in_cache(model) is not None:
+        return
+    refuse_offline(model)
+    _settle_the_library()
+    from engine.hub_download import check  # as above
+
+    check(model)
+
+
+def refuse_offline(model: HubModel) -> None:
+    """Refuse a model that is not here where downloads are forbidden.
+
+    Raises:
+        UserError: naming what forbids it.
+    """
     if _is_offline():
         raise UserError(
             f"{model.reference}: it is not on this machine, and HF_HUB_OFFLINE forbids to download it. "
             "Unset it, or choose a model that is here (`tui-chat models`)."
         )
+
+
+def _settle_the_library() -> None:
     # The library reads these when it is imported. Its own transfer protocol cannot be cancelled half-way.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-    # Imported here: a network library, 0.3 s, that is not needed for models that are already here.
-    from engine.hub_download import download
-
-    return download(model, on_progress, trust_remote_code)
 
 
 def store_of(model: HubModel) -> Path:

@@ -2,7 +2,7 @@
 
 Order: configuration and tokenizer first, weights next, and last of all the note which commit is whole, so
 that a download that ends early is never taken for a model.
-The one rule: only `engine.hub.fetch` calls this, since it decides whether the network may be used at all.
+The one rule: only `engine.hub` calls this, since it decides whether the network may be used at all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -64,11 +64,7 @@ _STALE = 24 * 3600.0  # seconds after which a half file belongs to no running do
 def download(model: HubModel, on_progress: OnProgress | None, trust_remote_code: bool) -> Path:
     """Bring the newest commit of `model.revision` here; errors as in `engine.hub.fetch`."""
     with _errors_for_people(model):
-        info = HfApi(endpoint=_endpoint(), library_name=paths.APP_NAME).model_info(
-            model.repository, revision=model.revision, files_metadata=True, timeout=_TIMEOUT
-        )
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
-        commit = info.sha or model.revision
+        commit, sizes = _files_of(model)
         transfer = _Transfer(model, commit, sizes, on_progress)
         _remove_half_files(store_of(model))
         transfer.fetch(
@@ -77,6 +73,30 @@ def download(model: HubModel, on_progress: OnProgress | None, trust_remote_code:
         transfer.fetch(_weight_files(model, sizes, transfer.directory))
         _note_whole_commit(model, commit)
     return transfer.directory
+
+
+def check(model: HubModel) -> None:
+    """Ask the Hub whether a download could begin, and bring nothing; errors as in `engine.hub.fetch`."""
+    with _errors_for_people(model):
+        commit, sizes = _files_of(model)
+        _refuse_without_weights(model, sizes)
+        # Of a model behind an agreement everybody may see the list of files, and not everybody the files.
+        get_hf_file_metadata(
+            hf_hub_url(model.repository, "config.json", revision=commit, endpoint=_endpoint()),
+            timeout=_TIMEOUT,
+            endpoint=_endpoint(),
+        )
+        needed = [name for name in sizes if name in _SMALL_FILES or name.endswith(".safetensors")]
+        here = store_of(model) / "snapshots" / commit
+        _refuse_when_too_big(model, sum(sizes[name] for name in needed if not (here / name).exists()))
+
+
+def _files_of(model: HubModel) -> tuple[str, dict[str, int]]:
+    """The commit that the revision means now, and its files with their sizes."""
+    info = HfApi(endpoint=_endpoint(), library_name=paths.APP_NAME).model_info(
+        model.repository, revision=model.revision, files_metadata=True, timeout=_TIMEOUT
+    )
+    return info.sha or model.revision, {file.rfilename: file.size or 0 for file in info.siblings or []}
 
 
 def _small_files(sizes: dict[str, int], trust_remote_code: bool) -> list[str]:
@@ -94,11 +114,13 @@ def _weight_files(model: HubModel, sizes: dict[str, int], directory: Path) -> li
     Raises:
         UserError: when there is no model, or only in a format that is not opened; says which.
     """
-    if "config.json" in sizes and WEIGHTS_FILE in sizes:
-        return [WEIGHTS_FILE]
-    if "config.json" in sizes and INDEX_FILE in sizes:
-        return shard_names(directory / INDEX_FILE)
-    raise UserError(f"{model.reference}: {_what_is_there_instead(sizes)}")
+    _refuse_without_weights(model, sizes)
+    return [WEIGHTS_FILE] if WEIGHTS_FILE in sizes else shard_names(directory / INDEX_FILE)
+
+
+def _refuse_without_weights(model: HubModel, sizes: dict[str, int]) -> None:
+    if "config.json" not in sizes or not (WEIGHTS_FILE in sizes or INDEX_FILE in sizes):
+        raise UserError(f"{model.reference}: {_what_is_there_instead(sizes)}")
 
 
 def _what_is_there_instead(sizes: dict[str, int]) -> str:

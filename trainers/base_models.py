@@ -42,6 +42,7 @@ def look_at_base_model(reference: str) -> BaseModel:
         UserError: when there is no such model, or its files are damaged.
     """
     if not is_here(reference):
+        hub.refuse_offline(hub.parse_reference(reference))
         return BaseModel()
     directory = model_library.resolve(reference)
     card = read_model_card(directory)
@@ -60,6 +61,17 @@ def is_here(reference: str) -> bool:
     if not reference.startswith(hub.PREFIX):
         return True
     return hub.find_in_cache(hub.parse_reference(reference)) is not None
+
+
+def check_reachable(config: TrainingConfig) -> None:
+    """Refuse a model of the Hub that a run would wait for in vain; asks the Hub about those that are not here.
+
+    Raises:
+        UserError: when there is no such model, it may not be read, or the Hub cannot be reached.
+    """
+    for reference in {config.base_model, config.tokenizer}:
+        if reference.startswith(hub.PREFIX):
+            hub.check_reachable(hub.parse_reference(reference))
 
 
 def _count_parameters(directory: Path, config: Mapping[str, object], shape: ModelShape) -> int:

@@ -24,6 +24,7 @@ from engine.model_library import absolute_reference
 from engine.paths import private_directory
 from engine.process import child_environment
 from trainers.backends import check_backend
+from trainers.base_models import check_reachable
 from trainers.config import TrainingConfig
 from trainers.data_splits import early_stopping_problem
 from trainers.datasets import DataReport, inspect
@@ -66,7 +67,7 @@ def start_run(config: TrainingConfig, runs_path: Path, name: str | None = None) 
 
 
 def check_data(config: TrainingConfig) -> DataReport:
-    """Look at the beginning of a run's data.
+    """Look at the beginning of a run's data, and whether the model to start from can be had.
 
     Raises:
         UserError: when there is none, or too little, nothing in it can be used, it is of the wrong kind, or lacks what
@@ -90,6 +91,7 @@ def check_data(config: TrainingConfig) -> DataReport:
         )
     if config.validation_dataset:
         inspect(Path(config.validation_dataset), limit=1)
+    check_reachable(config)
     # Here, for they need numpy, and the app does not start with that.
     from trainers.data_lens import check_before_start
     from trainers.small_data import try_out

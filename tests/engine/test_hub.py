@@ -20,7 +20,7 @@ import pytest
 from engine import hub, hub_download, wire
 from engine.errors import UserError
 from engine.generation import GenerationDone, GenerationSettings
-from engine.hub import DownloadProgress, HubModel, cached_models, fetch, find_in_cache
+from engine.hub import DownloadProgress, HubModel, cached_models, check_reachable, fetch, find_in_cache
 from engine.process import ProcessEngine
 
 COMMIT = "a" * 40
@@ -271,6 +271,43 @@ def test_offline_mode_is_respected_before_anything_is_asked(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UserError, match="HF_HUB_OFFLINE"):
         fetch(MODEL)
+    assert stub.requests == []
+
+
+def test_whether_a_model_can_be_had_is_asked_without_bringing_anything(stub: StubHub) -> None:
+    check_reachable(MODEL)
+    assert stub.requests == [
+        "GET /api/models/some/model/revision/main",
+        f"HEAD /some/model/resolve/{COMMIT}/config.json",
+    ]
+    assert not hub.store_of(MODEL).exists()
+    fetch(MODEL)
+    stub.requests.clear()
+    check_reachable(MODEL)  # it is here, and nobody is asked
+    assert stub.requests == []
+
+
+def test_a_model_that_cannot_be_had_is_refused_as_its_download_would_be(
+    stub: StubHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=r"hf:no/such: .* no such model, or it is private"):
+        check_reachable(HubModel("no/such"))
+    with pytest.raises(UserError, match="no revision 'v9'"):
+        check_reachable(HubModel("some/model", "v9"))
+    stub.files_refusal = (403, "GatedRepo")  # the list may be seen, the files may not
+    with pytest.raises(UserError, match=r"Accept it on .*/some/model.*HF_TOKEN"):
+        check_reachable(MODEL)
+    stub.files_refusal = None
+    monkeypatch.setattr(hub_download.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 1000))
+    with pytest.raises(UserError, match=r"300 kB have to come, 1 kB are free"):
+        check_reachable(MODEL)
+    stub.files = {"config.json": b"{}", "pytorch_model.bin": b""}
+    with pytest.raises(UserError, match="pickle"):
+        check_reachable(MODEL)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    stub.requests.clear()
+    with pytest.raises(UserError, match="HF_HUB_OFFLINE"):
+        check_reachable(MODEL)
     assert stub.requests == []
 
 

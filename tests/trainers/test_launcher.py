@@ -137,6 +137,21 @@ def test_a_model_that_is_not_there_is_refused_before_there_is_a_run(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("setting", ["base_model", "tokenizer"])
+def test_a_model_of_the_hub_that_cannot_be_had_is_refused_before_there_is_a_run(
+    tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    config = tiny.with_changes("test", **{setting: "hf:someone/something"})
+    with pytest.raises(UserError, match="not on this machine, and 127.0.0.1:9 cannot be reached"):
+        start_run(config, tmp_path / "runs")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError, match="HF_HUB_OFFLINE forbids"):
+        start_run(config, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_failure_in_the_process_is_told_in_the_status(
     tmp_path: Path, tiny: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,8 +135,12 @@ def test_a_run_that_cannot_fit_is_refused_unless_forced(
 
 
 def test_of_a_model_that_is_not_here_yet_nothing_is_invented(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, started: list[TrainingConfig]
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    started: list[TrainingConfig],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(launcher, "check_reachable", lambda config: None)  # the Hub has it
     chats = tmp_path / "chats.jsonl"
     chats.write_text('{"question": "1 + 1?", "answer": "2"}\n' * 3)
     hub = ("--set", "method=fine_tuning", "base_model=hf:someone/something")

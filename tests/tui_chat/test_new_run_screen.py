@@ -201,7 +201,10 @@ async def test_the_recipe_suits_the_data_until_one_is_chosen_or_a_setting_is_cha
         assert recipe.value == "own-text"
 
 
-async def test_a_model_to_start_from_that_is_not_there_is_said_beside_it(data: Path):
+async def test_a_model_to_start_from_that_is_not_there_is_said_beside_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     async with FormApp().run_test(size=(120, 40)) as pilot:
         screen = await settle(pilot)
         screen.query_one("#recipe", Select).value = "fine-tune-conversations"
@@ -210,6 +213,11 @@ async def test_a_model_to_start_from_that_is_not_there_is_said_beside_it(data: P
         assert screen.query_one("#note-base_model").has_class("-problem")
         screen = await type_into(pilot, "field-max_steps", "10")
         assert screen.query_one("#note-base_model").has_class("-problem")
+        screen = await type_into(pilot, "field-base_model", "hf:someone/something")
+        assert "Downloaded when the run starts" in text_of(screen, "#note-base_model")
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        screen = await type_into(pilot, "field-base_model", "hf:someone/else")
+        assert "HF_HUB_OFFLINE forbids" in text_of(screen, "#note-base_model")
 
 
 async def test_when_the_launcher_refuses_the_reason_is_shown_and_the_form_stays(
