@@ -21,7 +21,7 @@ from tui_chat.widgets.message_view import MessageView
 if TYPE_CHECKING:
     from tui_chat.config import LoadedConfig
     from tui_chat.personas.persona import Persona
-    from tui_chat.screens.chat import ChatScreen
+    from tui_chat.screens.paned_chat import PanedChat
 
 # The dialogs are imported where they are opened: the first paint does not need them.
 
@@ -36,7 +36,7 @@ async def choose_model(pane: ChatPane) -> bool:
     return bool(reference)
 
 
-async def toggle_settings(screen: ChatScreen) -> None:
+async def toggle_settings(screen: PanedChat) -> None:
     """Show how the focused pane answers, beside it; or go there; or, from there, put it away."""
     from tui_chat.widgets.settings_drawer import SettingsDrawer
 

@@ -23,16 +23,16 @@ from tui_chat.conversations import Conversation, StoredMessage
 from tui_chat.feedback import Word
 from tui_chat.judging import last_reply
 from tui_chat.key_bindings import key_in_words
-from tui_chat.pane_widths import how_many_fit, moved, shares_of
+from tui_chat.pane_widths import how_many_fit
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_divider import PaneDivider
+from tui_chat.widgets.pane_lines import PaneLines
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.reply_feedback import ReplyFeedback
 from tui_chat.workspace import PaneState, Workspace
 
 MOST_PANES = 4
-_STEP = 4  # cells that a key moves a line
 
 
 class PaneRow(Horizontal):
@@ -61,8 +61,7 @@ class PaneRow(Horizontal):
         super().__init__(id="panes")
         self._new_pane = new_pane
         self._panes = [new_pane(settings)]
-        self._lines: list[PaneDivider] = []  # line n is after pane n
-        self._widths: list[float] = [1.0]  # of the panes, compared with each other
+        self._lines = PaneLines(self._panes)
         self._place = 0  # of the focused pane
         self._linked = False  # one message goes to all panes
         self._feedback = ReplyFeedback(self)
@@ -98,11 +97,9 @@ class PaneRow(Horizontal):
         return pane
 
     async def _mount_pane(self, settings: ChatSettings) -> ChatPane:
-        pane, line = self._new_pane(settings), PaneDivider()
+        pane = self._new_pane(settings)
         self._panes.append(pane)
-        self._lines.append(line)
-        self._widths.append(sum(self._widths) / len(self._widths))
-        await self.mount(line, pane)
+        await self.mount(self._lines.add(), pane)
         return pane
 
     async def chat_with(self, settings: ChatSettings) -> None:
@@ -120,8 +117,8 @@ class PaneRow(Horizontal):
     def state(self, default: ChatSettings) -> Workspace:
         """How the panes stand; `default` is what a new chat starts with."""
         states = [pane.state(default) for pane in self._panes]
-        shares = shares_of(self._widths)
-        panes = tuple(replace(state, share=share) for state, share in zip(states, shares, strict=True))
+        shares = zip(states, self._lines.shares, strict=True)
+        panes = tuple(replace(state, share=share) for state, share in shares)
         return Workspace(panes=panes, focused=self._place, linked=self._linked)
 
     @property
@@ -142,7 +139,7 @@ class PaneRow(Horizontal):
             if place:
                 await self._mount_pane(state.settings or default)
             await self._panes[-1].restore(state, conversation)
-        self._widths = [state.share for state in states]
+        self._lines.take_shares(state.share for state in states)
         self._linked = is_linked
         self.focus_pane(focused)
 
@@ -189,8 +186,7 @@ class PaneRow(Horizontal):
         if len(self._panes) > 1:
             place = self._panes.index(pane)
             self._panes.remove(pane)
-            del self._widths[place]
-            line = self._lines.pop(max(0, place - 1))  # the one before it; of the first pane, the one after
+            line = self._lines.take_away(place)
             self.focus_pane(min(self._place, len(self._panes) - 1))
             await line.remove()
             await pane.remove()
@@ -211,15 +207,13 @@ class PaneRow(Horizontal):
         self._linked = self._linked and total > 1
         count = how_many_fit(self.size.width, total)
         first = min(max(self._place - count + 1, 0), total - count)
-        for place, line in enumerate(self._lines):
-            line.display = first <= place < first + count - 1
         for place, pane in enumerate(self._panes):
             pane.display = first <= place < first + count
             pane.place = f"{place + 1}/{total}" if total > 1 else ""
             pane.linked = self._linked
             pane.set_class(place == self._place and total > 1, "-current")
             pane.refresh_title()
-        self._show_widths()
+        self._lines.show()
         self.post_message(self.Arranged(self, range(first, first + count)))
 
     # ---- what is said of replies
@@ -250,38 +244,16 @@ class PaneRow(Horizontal):
     @on(PaneDivider.Dragged)
     def drag_line(self, event: PaneDivider.Dragged) -> None:
         event.stop()
-        if event.divider in self._lines:
-            self._move(self._lines.index(event.divider), event.by)
+        self._lines.drag(event.divider, event.by)
 
     def action_move_line(self, direction: int) -> None:
         """Move the line after the focused pane, or else the one before it."""
-        seen = [line for line in (self._place, self._place - 1) if self._is_seen(line)]
-        if seen:
-            self._move(seen[0], direction * _STEP)
+        self._lines.step(self._place, direction)
 
     @on(PaneDivider.EvenedOut)
     def action_even_out(self) -> None:
         """Make all panes as wide as each other."""
-        self._widths = [1.0] * len(self._panes)
-        self._show_widths()
-
-    def _is_seen(self, line: int) -> bool:
-        return 0 <= line < len(self._lines) and self._lines[line].display
-
-    def _move(self, line: int, by: int) -> None:
-        """What is hidden stays as wide as it was beside the others."""
-        seen = [place for place, pane in enumerate(self._panes) if pane.display]
-        if line not in seen[:-1]:  # hidden while it was dragged
-            return
-        cells = [self._panes[place].outer_size.width for place in seen]
-        scale = sum(cells) / sum(self._widths[place] for place in seen)
-        self._widths = [width * scale for width in self._widths]
-        self._widths[seen[0] : seen[-1] + 1] = moved(cells, seen.index(line), by)
-        self._show_widths()
-
-    def _show_widths(self) -> None:
-        for pane, width in zip(self._panes, self._widths, strict=True):
-            pane.styles.width = f"{width}fr"
+        self._lines.even_out()
 
     def on_resize(self) -> None:
         self.show_panes()
