@@ -131,6 +131,7 @@ def _pane_commands(chat: ChatScreen) -> list[Command]:
         "Compare two models": (beside, comparisons.compare_models),
         "Compare two checkpoints of the run": (beside, comparisons.compare_checkpoints),
         "Compare two settings": ("The same model twice: change one of them", comparisons.compare_settings),
+        "Compare blind": ("Without names until you vote; again: with names", comparisons.compare_blind),
     }
     judge: dict[str, tuple[str, Word]] = {
         "This reply is better": ("Than those of the other panes; again: no longer", "better"),

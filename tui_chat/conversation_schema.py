@@ -77,8 +77,11 @@ _VERSION_6 = (
         PRIMARY KEY (chosen_message, rejected_message))""",
     "CREATE INDEX preferences_by_rejected ON reply_preferences (rejected_message)",
 )
+_VERSION_7 = (
+    "ALTER TABLE reply_preferences ADD COLUMN is_blind INTEGER NOT NULL DEFAULT 0",
+)  # without names
 # MIGRATIONS[n] leads from version n to n + 1
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, str]:

@@ -46,19 +46,20 @@ class Judgement:
     thumb: int = 0  # 1 up, -1 down
     vote: Vote = ""
     correction: str | None = None
+    is_blind: bool = False  # the vote was given before anyone could see who said it
 
 
 _OF_CONVERSATION = "SELECT id FROM messages WHERE conversation = :id"
 _READ = (
-    f"SELECT message, thumb, '', NULL FROM reply_thumbs WHERE message IN ({_OF_CONVERSATION})",
-    f"SELECT message, 0, '', corrected FROM reply_corrections WHERE message IN ({_OF_CONVERSATION})",
-    f"SELECT chosen_message, 0, CASE is_tie WHEN 1 THEN 'tie' ELSE 'better' END, NULL FROM reply_preferences "
-    f"WHERE chosen_message IN ({_OF_CONVERSATION})",
-    f"SELECT rejected_message, 0, 'tie', NULL FROM reply_preferences "
+    f"SELECT message, thumb, '', NULL, 0 FROM reply_thumbs WHERE message IN ({_OF_CONVERSATION})",
+    f"SELECT message, 0, '', corrected, 0 FROM reply_corrections WHERE message IN ({_OF_CONVERSATION})",
+    f"SELECT chosen_message, 0, CASE is_tie WHEN 1 THEN 'tie' ELSE 'better' END, NULL, is_blind "
+    f"FROM reply_preferences WHERE chosen_message IN ({_OF_CONVERSATION})",
+    f"SELECT rejected_message, 0, 'tie', NULL, is_blind FROM reply_preferences "
     f"WHERE is_tie = 1 AND rejected_message IN ({_OF_CONVERSATION})",
 )
 _PREFERENCES = (
-    "SELECT prompt, chosen, rejected, chosen_model, rejected_model, created FROM reply_preferences "
+    "SELECT prompt, chosen, rejected, chosen_model, rejected_model, created, is_blind FROM reply_preferences "
     "WHERE is_tie = 0 AND trim(chosen) != '' AND trim(rejected) != '' AND chosen != rejected ORDER BY created, rowid"
 )
 _CORRECTIONS = (
@@ -81,11 +82,11 @@ class Feedback:
         """What was said of the replies of a conversation."""
         found: dict[int, Judgement] = {}
         for query in _READ:
-            for message, thumb, vote, correction in self._file.read(query, {"id": conversation}):
+            for message, thumb, vote, correction, is_blind in self._file.read(query, {"id": conversation}):
                 old = found.get(message, Judgement())
-                found[message] = Judgement(
-                    thumb or old.thumb, vote or old.vote, old.correction if correction is None else correction
-                )
+                correction = old.correction if correction is None else correction
+                is_blind = old.is_blind or bool(is_blind)
+                found[message] = Judgement(thumb or old.thumb, vote or old.vote, correction, is_blind)
         return found
 
     def thumb(self, reply: Reply, thumb: int) -> None:
@@ -123,15 +124,24 @@ class Feedback:
         self._write(MY_FAVOURITES, _FAVOURITES, _conversation_row)
         self._write(MY_CORRECTIONS, _CORRECTIONS, _conversation_row)
 
-    def prefer(self, better: Reply, others: Sequence[Reply], is_tie: bool = False) -> None:
+    def prefer(
+        self, better: Reply, others: Sequence[Reply], is_tie: bool = False, is_blind: bool = False
+    ) -> None:
         """One is better than the others, or they are equally good; what was said of them before is replaced."""
-        self._vote(better, others, [(better, other, is_tie) for other in others])
+        self._vote(better, others, [(better, other) for other in others], is_tie, is_blind)
 
     def take_back(self, reply: Reply, others: Sequence[Reply]) -> None:
         """None of them is better than another, nor are they equally good."""
         self._vote(reply, others, [])
 
-    def _vote(self, reply: Reply, others: Iterable[Reply], pairs: list[tuple[Reply, Reply, bool]]) -> None:
+    def _vote(
+        self,
+        reply: Reply,
+        others: Iterable[Reply],
+        pairs: list[tuple[Reply, Reply]],
+        is_tie: bool = False,
+        is_blind: bool = False,
+    ) -> None:
         ids = [reply.message, *(other.message for other in others)]
         marks = ", ".join("?" * len(ids))
         with self._file.writing() as execute:
@@ -139,12 +149,12 @@ class Feedback:
                 f"DELETE FROM reply_preferences WHERE chosen_message IN ({marks}) AND rejected_message IN ({marks})",
                 (*ids, *ids),
             )
-            for chosen, rejected, is_tie in pairs:
+            for chosen, rejected in pairs:
                 (said, model), (other_said, other_model) = _texts(chosen), _texts(rejected)
                 prompt = _as_json(chosen.prompt)
-                ends = (is_tie, prompt, said, other_said, model, other_model, time.time())
+                ends = (is_tie, prompt, said, other_said, model, other_model, time.time(), is_blind)
                 execute(
-                    "INSERT INTO reply_preferences VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO reply_preferences VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (chosen.message, rejected.message, *ends),
                 )
         self._write(MY_PREFERENCES, _PREFERENCES, _preference_row)
@@ -218,7 +228,7 @@ def _conversation_row(prompt: str, reply: str, model: str, created: float) -> di
 
 
 def _preference_row(
-    prompt: str, chosen: str, rejected: str, model: str, other_model: str, created: float
+    prompt: str, chosen: str, rejected: str, model: str, other_model: str, created: float, is_blind: int
 ) -> dict[str, Any]:
     return {
         "prompt": json.loads(prompt),
@@ -226,6 +236,7 @@ def _preference_row(
         "rejected": [{"role": "assistant", "content": rejected}],
         "chosen_model": model,
         "rejected_model": other_model,
+        "blind": bool(is_blind),
         "time": _time(created),
     }
 

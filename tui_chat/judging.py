@@ -2,7 +2,7 @@
 
     rivals_of(sessions, session, reply)       what it is compared with
     thumb(session, reply, 1)                  up; said again: no longer
-    vote(session, reply, rivals, "better")    also "tie", "worse" and "none"
+    vote(session, reply, rivals, "better")    also "tie", "worse" and "none"; blind where no name was to be seen
 
 A vote is between the replies of all chats to the same question; where one alone was asked, between its tries.
 Calls that keep something may wait for a disk. The one rule: nothing is said of a reply that is still being written.
@@ -112,7 +112,13 @@ def verdict_named(typed: str) -> Verdict:
     raise UserError(f"'{one_line(typed, 30)}' is no vote. The last reply is better, worse, tie or none.")
 
 
-def vote(session: ChatSession, message: StoredMessage, rivals: Sequence[Reply], verdict: Verdict) -> Verdict:
+def vote(
+    session: ChatSession,
+    message: StoredMessage,
+    rivals: Sequence[Reply],
+    verdict: Verdict,
+    is_blind: bool = False,
+) -> Verdict:
     """Better than its rivals, worse, or as good; said twice, none of it. What holds now.
 
     Raises:
@@ -127,7 +133,7 @@ def vote(session: ChatSession, message: StoredMessage, rivals: Sequence[Reply], 
         feedback.take_back(reply, rivals)
         return "none"
     if verdict == "worse":
-        feedback.prefer(rivals[0], [reply])
+        feedback.prefer(rivals[0], [reply], is_blind=is_blind)
     else:
-        feedback.prefer(reply, rivals, verdict == "tie")
+        feedback.prefer(reply, rivals, verdict == "tie", is_blind)
     return verdict

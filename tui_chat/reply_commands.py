@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tui_chat import judging, versions
 from tui_chat.feedback import Word
+from tui_chat.prompt_commands import app_of
 from tui_chat.screens.choose_one import Choice, ChooseOne
 from tui_chat.slash_commands import SlashCommand, Suggestion, described, ranked
 
@@ -79,6 +80,12 @@ def _verdicts(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
     return ranked(argument, [Suggestion(verdict, what) for verdict, what in judging.VERDICTS.items()])
 
 
+async def _blind(pane: ChatPane, argument: str) -> None:
+    from tui_chat.screens.comparisons import compare_blind  # here: nearly never needed
+
+    await compare_blind(app_of(pane).chat)
+
+
 def _thumb(name: str, word: Word, *aliases: str) -> SlashCommand[ChatPane]:
     return described(name, lambda pane, argument: _row_of(pane).judge_last(pane, word), aliases=aliases)
 
@@ -96,4 +103,5 @@ REPLY_COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     _thumb("good", "up"),
     _thumb("poor", "down", "bad"),
     described("correct", _correct),
+    described("blind", _blind),
 )

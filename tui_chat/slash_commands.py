@@ -68,6 +68,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "undo": ("", "Bring back the conversation deleted last"),
     "find": ("[WORDS]", "Search all conversations"),
     "pane": ("", "Another chat beside this one"),
+    "blind": ("", "Compare panes without names until you vote; again: end"),
     "theme": ("[NAME]", "Other colours"),
     "training": ("", "Your training runs"),
     "quit": ("", "Leave; training runs go on"),

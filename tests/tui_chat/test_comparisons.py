@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.model_card import ModelCard
 from engine.model_library import ModelEntry
+from engine.paths import conversations_path
 from tests.tui_chat.chat_pilot import said, screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
+from trainers.own_datasets import MY_PREFERENCES, dataset_path
 from tui_chat.app import TuiChatApp
+from tui_chat.conversations import Conversations
 from tui_chat.screens import model_picker
 from tui_chat.screens.model_picker import ModelPicker
 
@@ -74,6 +78,20 @@ async def test_other_settings_begin_beside_the_same_conversation_with_the_settin
         await until(pilot, lambda: len(app.chat.panes) == 2 and app.chat.panes[1].linked)
         assert said(app.chat.panes[1]) == said(app.chat.panes[0])
         await until(pilot, lambda: "Temperature" in screen_text(app))
+        run_command(app, "Compare blind")  # before anything was changed
+        await until(pilot, lambda: "there is nothing to compare" in told(app))
+        first, second = app.chat.panes
+        other = second.settings.generation.with_changes("test", seed=5)
+        await second.change_settings(second.settings.with_changes("test", generation=other))
+        run_command(app, "Compare blind")
+        await until(pilot, lambda: second.model_name == "B")
+        app.chat.pane.prompt.focus()
+        await send(pilot, "again")
+        await until(pilot, lambda: settled(first, 4) and settled(second, 4))
+        await pilot.press("alt+z")
+        await until(
+            pilot, lambda: "fake builtin, seed 5" in told(app) and "fake builtin, seed none" in told(app)
+        )
 
 
 async def test_checkpoints_of_the_run_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,3 +130,55 @@ async def test_an_empty_chat_is_compared_from_its_first_question_on() -> None:
         await until(pilot, lambda: app.chat.pane.linked)
         await send(pilot, "hello")
         await until(pilot, lambda: all(settled(pane, 2) for pane in app.chat.panes))
+
+
+def headings(app: TuiChatApp) -> list[str]:
+    """Over the last message of each pane."""
+    return [str(pane.transcript.views[-1].query_one(".heading", Static).content) for pane in app.chat.panes]
+
+
+def told(app: TuiChatApp) -> str:
+    return "\n".join(notice.message for notice in app._notifications)
+
+
+async def test_a_blind_comparison_hides_who_answers_until_a_vote_which_says_that_it_was_blind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("secrets.SystemRandom.shuffle", lambda self, drawn: drawn.reverse())
+    engines = FakeEngines()
+    engines("run:poet", lambda loading: None).script = ["Ahoy."]
+    app = fake_app(engines, Conversations.open(conversations_path()))
+    async with app.run_test(size=(160, 50)) as pilot:
+        await asked(app, pilot)
+        await send(pilot, "/blind")
+        await choose(app, pilot, "run:poet")
+        await until(pilot, lambda: app.chat.pane.model_name == "B" and app.chat.pane.linked)
+        first, second = app.chat.panes
+        assert [pane.settings.model for pane in app.chat.panes] == ["run:poet", "builtin"]
+        await send(pilot, "again")
+        await until(pilot, lambda: all(settled(pane, 4) for pane in app.chat.panes))
+        assert [turn[1] for turn in said(first)] == ["hello", "Hello there.", "again", "Ahoy."]
+        assert headings(app) == ["A", "B"]
+        assert "poet" not in screen_text(app) and screen_text(app).count("blind") == 2
+        await pilot.press("alt+1", "alt+k")
+        await until(pilot, lambda: "A was fake run:poet\nB was fake builtin\n" in told(app))
+        (row,) = [json.loads(line) for line in dataset_path(MY_PREFERENCES).read_text().splitlines()]
+        assert (row["chosen_model"], row["rejected_model"], row["blind"]) == ("run:poet", "builtin", True)
+        await until(pilot, lambda: headings(app)[0].startswith("fake run:poet  ★ better  blind"))
+        # The next message is blind again, in another order.
+        assert [pane.model_name for pane in app.chat.panes] == ["A", "B"]
+        assert [pane.settings.model for pane in app.chat.panes] == ["builtin", "run:poet"]
+        assert [engine.closed for engine in engines.values()] == [0, 0]
+        await send(pilot, "third")
+        await until(pilot, lambda: all(settled(pane, 6) for pane in app.chat.panes))
+        assert headings(app) == ["A", "B"]
+        await pilot.press("ctrl+o")  # the list of models would tell
+        await until(pilot, lambda: isinstance(app.screen, ModelPicker))
+        assert "no longer a blind comparison" in told(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: headings(app)[0].startswith("fake builtin"))
+        assert second.model_name == "fake run:poet"
+        run_command(app, "Compare blind")
+        await until(pilot, lambda: second.model_name == "B")
+        await send(pilot, "/model builtin")  # the panes are not those any more that were drawn for
+        await until(pilot, lambda: second.model_name != "B")

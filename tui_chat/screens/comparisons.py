@@ -4,17 +4,20 @@
 
 The new pane goes on from a copy of the conversation; another model gives its own reply to the last question, with the
 same seed. The panes are linked, so that what is asked next goes to both.
+Blind, the names of all panes are hidden until a vote, and chance decides who answers in which: see `BlindPanes`.
 The one rule: the pane and the conversation that were there stay as they are.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from engine.model_library import run_of
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.key_bindings import key_in_words
+from tui_chat.prompt_commands import app_of
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.pane_row import PaneRow
 
@@ -41,6 +44,33 @@ async def compare_settings(chat: ChatScreen) -> None:
     """The same model beside itself, with its settings open to be changed."""
     if await _open(chat.query_one(PaneRow), chat.pane, chat.pane.settings, asks=False):
         await chat.action_pane_settings()
+
+
+async def compare_blind(chat: ChatScreen) -> None:
+    """The panes there are without names, or another model beside this one; done again, with names."""
+    row = chat.query_one(PaneRow)
+    if row.blind.is_on:
+        row.blind.end()
+    elif any(pane.is_replying for pane in row.panes):
+        row.notify("A reply is still being written. Stop it, or wait for it.", markup=False)
+    elif len(row.panes) > 1 or await _beside_another_model(chat):
+        row.link()
+        row.notify("Loading the models …", timeout=2, markup=False)
+        engines = [app_of(pane).engines.engine_for(pane.settings.model) for pane in row.panes]
+        try:
+            await asyncio.gather(*(engine.load() for engine in engines))  # who is waited for would be known
+            await row.blind.begin()
+        except UserError as error:
+            row.notify(str(error), severity="error", markup=False)
+
+
+async def _beside_another_model(chat: ChatScreen) -> bool:
+    from tui_chat.screens.model_picker import ModelPicker  # here: the first paint does not need it
+
+    pane, title = chat.pane, "Compare blind with which model?"
+    reference = await chat.app.push_screen_wait(ModelPicker(pane.settings.model, "", title))
+    settings = pane.settings.with_changes("comparison", model=reference or "")
+    return bool(reference) and await _open(chat.query_one(PaneRow), pane, settings, asks=False)
 
 
 async def _with_model(chat: ChatScreen, query: str, title: str) -> None:

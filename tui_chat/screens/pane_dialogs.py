@@ -2,7 +2,7 @@
 
     reference = await pane_dialogs.choose_model(pane)
 
-The one rule: a dialog that is cancelled changes nothing.
+Those that would tell who answers end a blind comparison. The one rule: a dialog that is cancelled changes nothing else.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tui_chat.engines import AppEngine
 from tui_chat.key_bindings import key_in_words
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.message_view import MessageView
+from tui_chat.widgets.pane_row import PaneRow
 
 if TYPE_CHECKING:
     from tui_chat.config import LoadedConfig
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
 # The dialogs are imported where they are opened: the first paint does not need them.
 
 
+def _show_names(pane: ChatPane) -> None:
+    if isinstance(pane.parent, PaneRow):
+        pane.parent.blind.end()
+
+
 async def choose_model(pane: ChatPane) -> bool:
     """Ask for another model; whether there is one now."""
     from tui_chat.screens.model_picker import ModelPicker
 
+    _show_names(pane)
     reference = await pane.app.push_screen_wait(ModelPicker(pane.settings.model))
     if reference:
         await pane.change_settings(pane.settings.with_changes("model", model=reference))
@@ -40,6 +47,7 @@ async def toggle_settings(screen: PanedChat) -> None:
     """Show how the focused pane answers, beside it; or go there; or, from there, put it away."""
     from tui_chat.widgets.settings_drawer import SettingsDrawer
 
+    _show_names(screen.pane)
     for drawer in screen.query(SettingsDrawer):
         await drawer.action_close() if drawer.has_focus_within else drawer.focus_first()
         return
@@ -52,6 +60,7 @@ async def ask_for_persona(pane: ChatPane) -> bool:
     """Show all personas; whether one was chosen."""
     from tui_chat.screens.personas import PersonaScreen
 
+    _show_names(pane)
     choice = await pane.app.push_screen_wait(PersonaScreen(pane.settings))
     if choice is not None:
         if choice.is_new_chat:
@@ -93,6 +102,7 @@ async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
     """Ask the last question again at other checkpoints of the run."""
     from tui_chat.screens import checkpoint_steps
 
+    _show_names(pane)
     if not pane.is_free():
         return
     try:
@@ -111,6 +121,7 @@ async def look_at_tokens(pane: ChatPane, reply: StoredMessage) -> None:
     """Show a reply token by token, and fork it where the person says."""
     from tui_chat.screens.token_microscope import TokenMicroscope
 
+    _show_names(pane)
     try:
         fork = await pane.app.push_screen_wait(TokenMicroscope(await pane.look_at(reply)))
         if fork is not None:

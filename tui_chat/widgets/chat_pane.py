@@ -107,8 +107,8 @@ class ChatPane(Vertical):
 
     @property
     def model_name(self) -> str:
-        """The loaded model's own name, or how it is referred to."""
-        return self._replies.model_name
+        """The loaded model's own name, or how it is referred to; a letter where it is hidden."""
+        return self._title.hidden_as or self._replies.model_name
 
     @property
     def not_taken(self) -> tuple[str, ...]:

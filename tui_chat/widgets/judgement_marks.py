@@ -18,6 +18,7 @@ _THUMBS = {1: ("+ good", "$text-success"), -1: ("- poor", "$text-warning")}
 def marks_of(judgement: Judgement, shows_original: bool = False) -> list[Content]:
     """The marks of one reply, each after a space; nothing for most."""
     marks = [_VOTES[judgement.vote]] if judgement.vote else []
+    marks += [("blind", "$text-muted")] if judgement.vote and judgement.is_blind else []
     marks += [_THUMBS[judgement.thumb]] if judgement.thumb else []
     if judgement.correction is not None:
         marks.append(("as it was said" if shows_original else "corrected", "$text-warning"))

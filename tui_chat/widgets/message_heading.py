@@ -8,6 +8,7 @@ The one rule: a click is answered by a word that only this module gives; no text
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from textual import events
@@ -32,20 +33,35 @@ _ENDINGS = {
 }
 
 
+@dataclass(frozen=True)
+class Mask:
+    """A letter in place of the names of models, on what they said after a message."""
+
+    name: str = ""  # empty = names are shown
+    since: int = 0  # id of that message
+
+    def name_of(self, message: StoredMessage) -> str:
+        """The letter on a message; empty where its name is shown."""
+        return self.name if message.model and message.id > self.since else ""
+
+
 def heading_of(
     message: StoredMessage,
     place: Place,
     status: str = "",
     show_statistics: bool = True,
     marks: Sequence[Content] = (),
+    hidden_as: str = "",
 ) -> Content:
     """The whole line; `status` stands in place of the facts while the message is not finished.
 
-    `marks` are what was said of it.
+    `marks` are what was said of it. `hidden_as` is a letter where nobody is to know who said it.
     """
     is_mine = message.role == "user"
-    said_by = "You" if is_mine else one_line(message.model_name, 40) or "Model"
+    said_by = "You" if is_mine else hidden_as or one_line(message.model_name, 40) or "Model"
     facts = [status] if status else _facts(message, show_statistics)
+    if hidden_as:  # how fast it was, and how much fits, would tell
+        facts = ["writing…"] if status else _endings(message)
     return Content.assemble(
         plain(said_by).stylize("bold $text-primary" if is_mine else "bold $text-accent"),
         *_versions(place),
@@ -74,10 +90,15 @@ def _click(deed: BranchDeed) -> Style:
     return Style.from_meta({_DEED: deed})
 
 
+def _endings(message: StoredMessage) -> list[str]:
+    """How it ended, where that was not by itself."""
+    facts = [_STATES[message.status]] if message.status in _STATES else []
+    return facts + ([_ENDINGS[message.finish_reason]] if message.finish_reason in _ENDINGS else [])
+
+
 def _facts(message: StoredMessage, show_statistics: bool) -> list[str]:
     """What is worth knowing about a finished reply, quietly."""
-    facts = [_STATES[message.status]] if message.status in _STATES else []
-    facts += [_ENDINGS[message.finish_reason]] if message.finish_reason in _ENDINGS else []
+    facts = _endings(message)
     if show_statistics and message.completion_tokens:
         tokens = message.completion_tokens
         facts.append(f"{tokens:,} token{'s' if tokens != 1 else ''}")

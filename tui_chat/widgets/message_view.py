@@ -109,12 +109,17 @@ class MessageView(Vertical, can_focus=True):
         show_statistics: bool = True,
         place: Place | None = None,
         judgement_of: Callable[[int], Judgement] = lambda _: Judgement(),
+        hidden_as: Callable[[StoredMessage], str] = lambda _: "",
     ) -> None:
-        """`place` is that among its siblings: other replies to the same, or other wordings."""
+        """`place` is that among its siblings: other replies to the same, or other wordings.
+
+        `hidden_as` gives a letter where nobody is to know who said a message.
+        """
         super().__init__(classes=f"-{message.role} -{message.status}")
         self.message = message
         self._place = place or Place()
         self._judgement_of = judgement_of
+        self._hidden_as = hidden_as
         self._shows_original = False  # of a corrected reply
         self._show_statistics = show_statistics
         self._heading = Static(markup=False, classes="heading")
@@ -142,10 +147,12 @@ class MessageView(Vertical, can_focus=True):
         return self.message.content if self._shows_original or correction is None else correction
 
     def show_judgement(self) -> None:
-        """Something else may be said of it now; the words are read anew only when they are others."""
+        """Something else may be said of it now, or its name be hidden; words that are the same are not read anew."""
         if self._growing is None:
             if self.text_so_far != self._read_text:
                 self._show(self._segments())
+            if len(self.query(".note")) != len(self._notes()):
+                self._renew_notes()
             self.tell()
 
     def become(self, message: StoredMessage, place: Place) -> None:
@@ -179,7 +186,8 @@ class MessageView(Vertical, can_focus=True):
     def tell(self, status: str = "") -> None:
         """What is going on, beside the name; else what is worth knowing about the finished message."""
         marks = marks_of(self._judgement_of(self.message.id), self._shows_original)
-        heading = heading_of(self.message, self._place, status, self._show_statistics, marks)
+        name = self._hidden_as(self.message)
+        heading = heading_of(self.message, self._place, status, self._show_statistics, marks, name)
         self._heading.update(heading)
 
     def finish(self, message: StoredMessage) -> None:
@@ -242,7 +250,7 @@ class MessageView(Vertical, can_focus=True):
         """Below the words: what went wrong, and which weights of a run answered."""
         notes = [Static(plain(self.message.error), classes="note error")] if self.message.error else []
         weights = weights_in_words(self.message.step, self.message.val_loss)
-        if weights and self.message.model.startswith("run:"):
+        if weights and self.message.model.startswith("run:") and not self._hidden_as(self.message):
             notes.append(Static(plain(weights), classes="note answered-by"))
         return notes
 

@@ -24,6 +24,7 @@ from tui_chat.feedback import Word
 from tui_chat.judging import last_reply
 from tui_chat.key_bindings import key_in_words
 from tui_chat.pane_widths import how_many_fit
+from tui_chat.widgets.blind_panes import BlindPanes
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_divider import PaneDivider
@@ -65,6 +66,7 @@ class PaneRow(Horizontal):
         self._place = 0  # of the focused pane
         self._linked = False  # one message goes to all panes
         self._feedback = ReplyFeedback(self)
+        self.blind = BlindPanes(self)
 
     def compose(self) -> ComposeResult:
         yield from self._panes
@@ -205,6 +207,7 @@ class PaneRow(Horizontal):
         """Show as many panes as fit, among them the focused one."""
         total = len(self._panes)
         self._linked = self._linked and total > 1
+        self.blind.check(self._linked)
         count = how_many_fit(self.size.width, total)
         first = min(max(self._place - count + 1, 0), total - count)
         for place, pane in enumerate(self._panes):
@@ -215,6 +218,11 @@ class PaneRow(Horizontal):
             pane.refresh_title()
         self._lines.show()
         self.post_message(self.Arranged(self, range(first, first + count)))
+
+    @on(ChatPane.ConversationChanged)
+    def check_names(self) -> None:
+        """A pane may have another model now."""
+        self.blind.check(self._linked)
 
     # ---- what is said of replies
 

@@ -21,6 +21,7 @@ class PaneTitle(Horizontal):
         self._model = Static(classes="model", markup=False)
         self._sampling = Static(classes="sampling", markup=False)
         self._needed = 0  # cells for both
+        self.hidden_as = ""  # a letter in place of all that would tell who answers
 
     def compose(self) -> ComposeResult:
         yield self._model
@@ -31,6 +32,8 @@ class PaneTitle(Horizontal):
 
     def show(self, name: str, status: str, sampling: str, place: str = "", persona: str = "") -> None:
         """`place` is "2/3" when there are several panes."""
+        if self.hidden_as:
+            name, status, sampling, persona = self.hidden_as, "blind", "", ""
         left = Content.assemble(
             (f"{place}  " if place else "", "dim"),
             plain(f"{one_line(persona, 48)}  " if persona else "").stylize("bold"),

@@ -85,8 +85,13 @@ class ReplyFeedback:
         elif verdict in ("better", "worse") and judging.are_the_same(message, rivals):
             tie = key_in_words(self._row, "panes.tie")
             self._row.notify(f"The replies are the same, word for word. {tie} says so.", markup=False)
+        elif self._row.blind.hides(message) and any(other.is_replying for other in self._row.panes):
+            self._row.notify("A reply is still being written. Vote when all are there.", markup=False)
         else:
-            await asyncio.to_thread(judging.vote, session, message, rivals, verdict)
+            is_blind = self._row.blind.hides(message)
+            held = await asyncio.to_thread(judging.vote, session, message, rivals, verdict, is_blind)
+            if is_blind and held != "none":
+                await self._row.blind.voted()
 
     async def _show(self) -> None:
         """What is saved now, in every pane: a vote is about several."""

@@ -25,6 +25,7 @@ from tui_chat.conversation_tree import Place
 from tui_chat.feedback import Judgement
 from tui_chat.key_bindings import key_in_words
 from tui_chat.text import plain
+from tui_chat.widgets.message_heading import Mask
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.welcome import Welcome
 
@@ -50,6 +51,7 @@ class Transcript(VerticalScroll, can_focus=False):
         self.show_statistics = show_statistics
         self._place_of = place_of
         self._judgement_of = judgement_of
+        self.mask = Mask()
         self._messages = Vertical(
             classes="messages"
         )  # as tall as the pane at least: few messages stand below
@@ -91,7 +93,8 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def invite(self, continues_text: bool, enter_sends: bool, persona: str = "", greeting: str = "") -> None:
         """What an empty page suggests: a question, or a text to continue; the key that sends it; who says hello."""
-        self._invitation = (continues_text, enter_sends, persona, greeting)
+        who = ("", "") if self.mask.name else (persona, greeting)
+        self._invitation = (continues_text, enter_sends, *who)
         for welcome in self.query(Welcome):
             welcome.invite(*self._invitation)
 
@@ -249,7 +252,10 @@ class Transcript(VerticalScroll, can_focus=False):
         return [Static(plain(words), classes="later")] if count else []
 
     def _view(self, message: StoredMessage) -> MessageView:
-        return MessageView(message, self.show_statistics, self._place_of(message.id), self._judgement_of)
+        place = self._place_of(message.id)
+        return MessageView(
+            message, self.show_statistics, place, self._judgement_of, lambda said: self.mask.name_of(said)
+        )
 
 
 def _code_blocks(text: str) -> list[str]:
