@@ -145,13 +145,13 @@ class ChatSession:
         parent = self.tree.leaf if beside is None else self.tree.parent_of(beside)
         return await self._add("user", text, parent)
 
-    async def told(self, text: str) -> StoredMessage:
-        """Save a turn of the app itself.
+    async def told(self, text: str, after: int | None = None) -> StoredMessage:
+        """Save a turn of the app itself: at the end of the branch, or as another reply to the message `after`.
 
         Raises:
             UserError: when it cannot be saved.
         """
-        return await self._add("assistant", text, self.tree.leaf, APP_NAME)
+        return await self._add("assistant", text, self.tree.leaf if after is None else after, APP_NAME)
 
     async def _add(self, role: chat.Role, text: str, parent: int | None, name: str = "") -> StoredMessage:
         message = StoredMessage(0, 0, role, text, model_name=name, parent=parent)

@@ -94,7 +94,7 @@ def _chat_commands(chat: ChatScreen) -> list[Command]:
         ("Search what you sent", "Find an earlier message and put it into the box", partial(wish, "history")),
         ("Write in your editor", "$VISUAL or $EDITOR, and back", partial(wish, "editor")),
         ("Slash commands", "What a message that begins with / does", partial(wish, "help")),
-        ("Regenerate reply", "Another reply to the last message, beside it", chat.pane.action_regenerate),
+        ("Regenerate reply", "Another beside it; of a joke, another joke", chat.pane.action_regenerate),
         ("Edit my last message", "Another wording beside it", lambda: chat.pane.branches.of_last("edit")),
         ("Version before", "Back to another reply or wording", lambda: chat.pane.branches.of_last("before")),
         ("Version after", "On to another reply or wording", lambda: chat.pane.branches.of_last("after")),

@@ -3,6 +3,7 @@
     begin("joke")              -> "Why did ...?"       the collection, the pane's model, or another, as the settings say
     answer("why?", messages)   -> the punchline        derived from the last message: nothing is remembered here
     answer("another one", ...) -> the next one
+    another(messages)          -> the next one as well: what another reply to a joke or a poem is
     answer("hello", messages)  -> None                 the model replies
 
 The one rule: a message that no companion is asked by, or waits for, is left to the model.
@@ -13,12 +14,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from engine.errors import UserError
-from tui_chat.asked_messages import is_told
+from tui_chat.asked_messages import GREETING, is_told
 from tui_chat.companions.settings import CompanionsSection
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import Engines
@@ -61,6 +62,7 @@ class Turn:
     teller: Teller | None = None
     wish: Wish | None = None
     question: str = ""  # what a model is asked where nobody typed it
+    after: int | None = None  # the message it answers, where another answer to it is there already
 
 
 def companions_of(pane: Widget, engines: Engines, session: ChatSession) -> Companions:
@@ -114,6 +116,20 @@ class Companions:
             return Turn(text=_ASK_FOR_A_TOPIC) if is_open else await self._turn(wish)
         is_an_answer = last is not None and len(text) <= _LONGEST_WISH
         return await self._continued(text, last) if last and is_an_answer else None
+
+    async def another(self, messages: Sequence[StoredMessage]) -> Turn | None:
+        """One more of what was told last: in its place where it was wished for in words; None when nothing was told."""
+        last = messages[-1] if messages else None
+        if last is None or last.finish_reason == GREETING or not is_told(last):
+            return None
+        from tui_chat.companions.wishes import Wish
+
+        companion, asked = _told_by(last), messages[-2] if len(messages) > 1 else last
+        is_wished = asked.role == "user" and await _wish_in(asked.content, companion) is not None
+        wish = Wish(companion=companion, is_another=True)
+        wish = await asyncio.to_thread(_like_before, wish, messages)
+        turn = await self._turn(wish, question="" if is_wished else wish.in_words())
+        return replace(turn, after=asked.id) if is_wished else turn
 
     async def instead(self, turn: Turn, reply: StoredMessage) -> str:
         """What is told when the pane's model had no words for a wish; empty when it had."""

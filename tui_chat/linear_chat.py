@@ -185,7 +185,23 @@ class LinearChat:
 
     async def tell_of(self, companion: str, topic: str) -> None:
         """A companion begins: with a joke, or a poem."""
-        turn = await self._companions.begin(companion, topic)
+        await self._begin_turn(await self._companions.begin(companion, topic))
+
+    async def another(self) -> None:
+        """Another reply to what was said last, beside the one there is; of a joke or a poem, the next one.
+
+        Raises:
+            UserError: when nothing was said yet.
+        """
+        question = self.session.last_question()
+        if turn := await self._companions.another(self.session.messages):
+            await self._begin_turn(turn)
+        elif question is None:
+            raise UserError("There is no message to reply to yet.")
+        else:
+            await self.reply(after=question.id)
+
+    async def _begin_turn(self, turn: Turn) -> None:
         if turn.question:
             await whole(self.session.say(turn.question))
             self.lines.say(f"You: {turn.question}")
@@ -193,10 +209,10 @@ class LinearChat:
 
     async def _take_turn(self, turn: Turn) -> None:
         if turn.text:
-            await self._tell(turn.text)
+            await self._tell(turn.text, turn.after)
             return
         try:
-            await self.reply(turn.teller)
+            await self.reply(turn.teller, turn.after)
         except UserError as error:
             if turn.wish is None:
                 raise
@@ -204,8 +220,8 @@ class LinearChat:
         if told := await self._companions.instead(turn, self.session.messages[-1]):
             await self._tell(told)
 
-    async def _tell(self, text: str) -> None:
-        await whole(self.session.told(text))
+    async def _tell(self, text: str, after: int | None = None) -> None:
+        await whole(self.session.told(text, after))
         self.lines.say(f"Model: {text}")
 
     async def reply(self, teller: Teller | None = None, after: int | None = None) -> None:

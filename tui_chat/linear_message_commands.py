@@ -61,10 +61,7 @@ class LinearMessageCommands:
         return self._chat.session
 
     async def _retry(self, _: str) -> None:
-        question = self._session.last_question()
-        if question is None:
-            raise UserError("There is no message to reply to yet.")
-        await self._chat.reply(after=question.id)
+        await self._chat.another()
 
     # ---- what was said
 

@@ -42,7 +42,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "max-tokens": ("[NUMBER]", "The longest reply, in tokens"),
     "seed": ("[NUMBER]", "Same seed, same reply; 'none' = another each time"),
     "settings": ("", "How this chat answers: all of it in one place"),
-    "retry": ("", "Another reply to the last message"),
+    "retry": ("", "Another reply; of a joke or a poem, another one"),
     "stop": ("", "Stop the reply and keep its text"),
     "copy": ("[code]", "Send the last reply, or its code, to the clipboard"),
     "tokens": ("", "The last reply token by token"),

@@ -15,11 +15,12 @@ from tui_chat.app import TuiChatApp
 from tui_chat.asked_messages import is_told
 from tui_chat.commands import tell
 from tui_chat.companions import shelf
-from tui_chat.companions.jokes import Joke, shipped_jokes
+from tui_chat.companions.jokes import Joke, JokeInProgress, shipped_jokes
 from tui_chat.companions.poems import shipped_poems
 from tui_chat.conversations import Conversations
 from tui_chat.widgets.chat_pane import ChatPane
 
+OPENINGS = {JokeInProgress(joke).opening for joke in shipped_jokes()}
 SETUPS = {joke.setup: joke for joke in shipped_jokes() if joke.kind == "why"}
 
 
@@ -165,15 +166,26 @@ async def test_a_backslash_sends_a_wish_to_the_model():
         assert contents(app.chat.pane)[0] == "tell me a joke"
 
 
-async def test_another_reply_to_a_wish_is_the_models():
+async def test_another_reply_to_a_wish_is_another_joke_beside_it_and_to_a_punchline_the_next_joke():
     engines = FakeEngines()
     app = fake_app(engines)
     async with app.run_test(size=(120, 40)) as pilot:
-        await ask(pilot, app.chat.pane, "tell me a joke")
-        app.chat.pane.action_regenerate()
-        await until(pilot, lambda: not app.chat.pane.is_replying and engines["builtin"].asked)
-        assert [message.content for message in engines["builtin"].asked[0]] == ["tell me a joke"]
-        assert contents(app.chat.pane)[-1] == "Hello there."
+        pane = app.chat.pane
+        await tell(app, "poem", "rain")
+        await until(pilot, lambda: settled(pane, 1))
+        await pilot.press("ctrl+r")  # nobody said anything: there is none to stand beside
+        await until(pilot, lambda: settled(pane, 2))
+        assert contents(pane)[0] != contents(pane)[1] and contents(pane)[1].startswith("**")
+        first = (await ask(pilot, pane, "tell me a joke about cats"))[-1]
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: settled(pane, 4) and "‹ 2/2 ›" in screen_text(app))
+        assert contents(pane)[2] == "tell me a joke about cats" and contents(pane)[3] != first
+        await pilot.press("shift+tab", "left", "escape")
+        assert (await ask(pilot, pane, "why?"))[3:] == [first, "why?", SETUPS[first].punchline]
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: settled(pane, 7))
+        assert contents(pane)[5] == SETUPS[first].punchline and contents(pane)[6] in OPENINGS
+        assert "builtin" not in engines or engines["builtin"].asked == []
 
 
 async def test_a_message_to_all_panes_is_for_the_models_that_are_compared():

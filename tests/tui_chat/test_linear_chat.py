@@ -195,6 +195,8 @@ def test_another_reply_stands_beside_the_first() -> None:
     shown = chat("Hello", "/retry", engines=engines).shown
     assert shown[1:3] == ["Model: Hello there.", "Model: Hello there."]
     assert engines["builtin"].asked[0] == engines["builtin"].asked[1]
+    told = [line for line in chat("a haiku, please", "/retry").shown if line.startswith("Model: **")]
+    assert len(set(told)) == 2  # of a poem, another one
 
 
 def test_a_sent_message_is_sent_otherwise_and_both_wordings_are_a_command_away() -> None:

@@ -268,12 +268,7 @@ class ChatPane(Vertical):
         self.branches.cancel_edit()
 
     def action_regenerate(self) -> None:
-        """Another reply to what was said last, beside the one there is."""
-        question = self.session.last_question()
-        if self.is_replying or question is None:
-            self.notify("There is no reply to say again.", markup=False)
-        else:
-            self._replies.again(question.id)
+        self._replies.another()
 
     def action_edit_last(self) -> None:
         self.branches.of_last("edit")

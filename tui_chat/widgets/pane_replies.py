@@ -89,6 +89,14 @@ class Replies:
         """Let a companion begin."""
         self._begin(partial(self._tell_of, companion, topic))
 
+    def another(self) -> None:
+        """Another reply to what was said last, beside the one there is; of a joke or a poem, the next one."""
+        question = self._session.last_question()
+        if self.is_under_way or not self._session.messages:
+            self._pane.notify("There is no reply to say again.", markup=False)
+        else:
+            self._begin(partial(self._another, question.id if question else None))
+
     def again(self, after: int, seed: int | None = None) -> None:
         """Another reply to a message; those before stay, as its siblings."""
         self._begin(partial(self._say_again, after, seed))
@@ -143,16 +151,25 @@ class Replies:
         await self._take_turn(turn, seed)
 
     async def _tell_of(self, companion: str, topic: str) -> None:
-        turn = await self._companions.begin(companion, topic)
+        await self._begin_turn(await self._companions.begin(companion, topic))
+
+    async def _begin_turn(self, turn: Turn) -> None:
         if turn.question:
             await whole(self._say(turn.question, None, None))
         await self._take_turn(turn)
 
+    async def _another(self, question: int | None) -> None:
+        turn = await self._companions.another(self._session.messages)
+        if turn is not None:
+            await self._begin_turn(turn)
+        elif question is not None:
+            await self._say_again(question, None)
+
     async def _take_turn(self, turn: Turn | None, seed: int | None = None) -> None:
         if turn is not None and turn.text:
-            await self._tell(turn.text)
+            await self._tell(turn.text, turn.after)
             return
-        await self._reply(seed, teller=turn.teller if turn else None)
+        await self._reply(seed, after=turn.after if turn else None, teller=turn.teller if turn else None)
         if turn is not None and (told := await self._companions.instead(turn, self._session.messages[-1])):
             await self._tell(told)
 
@@ -166,11 +183,11 @@ class Replies:
         await self._transcript.add(self._session.messages)
         self._on_turn()
 
-    async def _tell(self, text: str) -> None:
-        await whole(self._add_told(text))
+    async def _tell(self, text: str, after: int | None = None) -> None:
+        await whole(self._add_told(text, after))
 
-    async def _add_told(self, text: str) -> None:
-        await self._session.told(text)
+    async def _add_told(self, text: str, after: int | None) -> None:
+        await self._session.told(text, after)
         await self._transcript.add(self._session.messages)
 
     async def _reply(
