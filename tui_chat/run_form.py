@@ -32,7 +32,6 @@ from trainers.preflight import (
     look_ahead,
 )
 from trainers.run_directory import check_run_name
-from tui_chat import quantities
 from tui_chat.run_fields import FIELDS, SOURCE, in_titles, value_of
 from tui_chat.text import one_line
 
@@ -228,10 +227,9 @@ def words_of_model(base: BaseModel) -> str:
     """What is known of a model to start from."""
     if base.shape is None:
         return "Downloaded when the run starts, if it is not there yet."
-    return (
-        f"{base.name}: {quantities.count(base.num_parameters)} parameters, "
-        f"context {base.shape.context_length:,}"
-    )
+    # The shortest first: at 80 columns there is room for thirty characters.
+    millions = f"{base.num_parameters / 1e6:.3g}M parameters"
+    return f"context {base.shape.context_length:,}, {millions}: {base.name}"
 
 
 def shape_of(

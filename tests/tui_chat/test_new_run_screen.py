@@ -127,6 +127,31 @@ async def test_a_wrong_setting_is_said_beside_its_field_and_stays_as_typed(
         assert screen.focused is screen.query_one("#field-batch_size")
 
 
+async def test_up_and_down_go_from_field_to_field_where_the_form_is_longer_than_the_screen(data: Path):
+    async with FormApp().run_test(size=(80, 24)) as pilot:
+        screen = await settle(pilot)
+        screen.query_one("#field-max_steps").focus()
+        for key, field in (("down", "num_train_epochs"), ("down", "batch_size"), ("up", "num_train_epochs")):
+            await pilot.press(key)
+            assert screen.focused is screen.query_one(f"#field-{field}")
+        await pilot.press("pageup", "pageup")
+        assert screen.query_one("#form").scroll_y == 0
+        assert screen.focused is screen.query_one("#field-num_train_epochs")
+
+
+async def test_starting_shows_the_field_that_is_wrong_also_where_it_is_out_of_sight(data: Path):
+    async with FormApp().run_test(size=(80, 24)) as pilot:
+        await type_into(pilot, "data-path", "plays.txt")
+        screen = await type_into(pilot, "field-context_length", "many")
+        field = screen.query_one("#field-context_length")
+        field.focus()
+        await pilot.press("pageup", "pageup")
+        assert not screen.query_one("#form").region.contains_region(field.region)
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert screen.query_one("#form").region.contains_region(field.region)
+
+
 async def test_settings_that_contradict_each_other_are_named(data: Path):
     async with FormApp().run_test(size=(120, 40)) as pilot:
         await settle(pilot)
@@ -333,6 +358,11 @@ def test_epochs_threads_and_the_loss_of_prompts_can_be_typed():
     assert (config.num_train_epochs, config.threads, config.prompt_loss) == (0.5, 2, 0.1)
     _, problems = config_of(recipe, {"num_train_epochs": "many", "prompt_loss": "7"})
     assert "such as 3 or 0.5" in problems["num_train_epochs"] and "0 to 1" in problems["prompt_loss"]
+
+
+def test_of_a_model_to_start_from_context_and_size_are_said_first():
+    gpt2 = BaseModel("openai-community/gpt2", ModelShape(12, 768, 1024, 50257), 124_439_808)
+    assert run_form.words_of_model(gpt2) == "context 1,024, 124M parameters: openai-community/gpt2"
 
 
 def test_packing_is_said_as_yes_or_no_where_conversations_are_learnt():

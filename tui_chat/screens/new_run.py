@@ -15,7 +15,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Button, DirectoryTree, Input, Select, Static
@@ -34,6 +34,7 @@ from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataSuggester, DataTree, OwnData
 from tui_chat.widgets.dialog_keys import with_keys
+from tui_chat.widgets.form_scroll import FormScroll
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.preflight_panel import PreflightPanel
 from tui_chat.widgets.run_words import report_words
@@ -75,7 +76,7 @@ class NewRunScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         """Data on the left, the recipe and its settings on the right; below each other where it is narrow."""
         yield AppHeader("training")
-        with VerticalScroll(id="form", can_focus=False), Horizontal(id="columns"):
+        with FormScroll(id="form"), Horizontal(id="columns"):
             with Vertical(id="data-side"):
                 yield Static("Learn from", classes="heading")
                 with Horizontal(classes="field"):
@@ -267,14 +268,11 @@ class NewRunScreen(Screen[str | None]):
 
     def _note(self, name: str, text: str, is_problem: bool = False) -> None:
         note = self.query_one(f"#note-{name}", Static)
-        note.update(plain(one_line(text, 160)))
-        note.set_class(is_problem, "-problem")
+        note.set_class(is_problem, "-problem").update(plain(one_line(text, 160)))
 
     def _say(self, words: str, is_problem: bool = True) -> None:
-        line = self.query_one("#start-problem", Static)
-        line.update(plain(one_line(words, 300)))
-        line.set_class(is_problem, "-problem")
-        line.set_class(words == _READY, "-ready")
+        line = self.query_one("#start-problem", Static).set_class(is_problem, "-problem")
+        line.set_class(words == _READY, "-ready").update(plain(one_line(words, 300)))
 
     def action_measure(self) -> None:
         """Try the settings with ten steps of a throw-away model."""
@@ -329,7 +327,9 @@ class NewRunScreen(Screen[str | None]):
 
     def _go_to_problem(self) -> None:
         if problems := self.query(".field-note.-problem"):
-            problems.first().query_ancestor(Horizontal).query_one(Input).focus()
+            field = problems.first().query_ancestor(Horizontal)
+            field.query_one(Input).focus()
+            field.scroll_visible(animate=False)  # also where it has the focus, out of sight
 
     @work(exclusive=True, group="launch")
     async def _start(self, config: TrainingConfig, name: str) -> None:

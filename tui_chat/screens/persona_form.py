@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static, TextArea
@@ -28,6 +28,7 @@ from tui_chat.screens.question import Question
 from tui_chat.text import plain, visible
 from tui_chat.value_scales import LABELS, digits
 from tui_chat.widgets.dialog_keys import DialogKeys
+from tui_chat.widgets.form_scroll import FormScroll
 
 _LABELS = {
     "name": "Name",
@@ -74,7 +75,7 @@ class PersonaForm(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(plain(self._title), classes="dialog-title")
-            with VerticalScroll(can_focus=False):
+            with FormScroll():
                 for name, label in _LABELS.items():
                     yield from self._field(name, label)
             yield DialogKeys(
