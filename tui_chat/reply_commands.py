@@ -73,7 +73,7 @@ def _row_of(pane: ChatPane) -> PaneRow:
 
 
 def _vote(pane: ChatPane, argument: str) -> None:
-    _row_of(pane).judge_last(pane, judging.verdict_named(argument))
+    _row_of(pane).feedback.judge_last(pane, judging.verdict_named(argument))
 
 
 def _verdicts(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
@@ -87,12 +87,14 @@ async def _blind(pane: ChatPane, argument: str) -> None:
 
 
 def _thumb(name: str, word: Word, *aliases: str) -> SlashCommand[ChatPane]:
-    return described(name, lambda pane, argument: _row_of(pane).judge_last(pane, word), aliases=aliases)
+    return described(
+        name, lambda pane, argument: _row_of(pane).feedback.judge_last(pane, word), aliases=aliases
+    )
 
 
 def _correct(pane: ChatPane, argument: str) -> None:
     text = "" if argument.lower() == "none" else argument or None
-    _row_of(pane).judge_last(pane, "correct", text)
+    _row_of(pane).feedback.judge_last(pane, "correct", text)
 
 
 REPLY_COMMANDS: tuple[SlashCommand[ChatPane], ...] = (

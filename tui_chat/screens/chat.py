@@ -166,7 +166,7 @@ class ChatScreen(PanedChat):
         if selected:
             await send_to_clipboard(self.app, selected, "Selection")
             self.clear_selection()
-        elif self._row.stoppable:
+        elif self._row.link.stoppable:
             await self.action_stop()
         elif time.monotonic() - self._interrupted_at < _TWICE_SECONDS:
             await self.app.action_quit()

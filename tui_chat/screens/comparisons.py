@@ -54,7 +54,7 @@ async def compare_blind(chat: ChatScreen) -> None:
     elif any(pane.is_replying for pane in row.panes):
         row.notify("A reply is still being written. Stop it, or wait for it.", markup=False)
     elif len(row.panes) > 1 or await _beside_another_model(chat):
-        row.link()
+        row.link.put(True)
         row.notify("Loading the models …", timeout=2, markup=False)
         engines = [app_of(pane).engines.engine_for(pane.settings.model) for pane in row.panes]
         try:
@@ -99,7 +99,7 @@ async def _open(row: PaneRow, pane: ChatPane, settings: ChatSettings, asks: bool
             await other.change_settings(settings)
     except UserError as error:
         row.notify(str(error), severity="error", markup=False)
-    row.link()
+    row.link.put(True)
     if asks and (asked := other.session.last_question()):
         seeds = [answer.seed for answer in answers if answer.seed is not None]
         other.branches.answer(asked, seeds[-1] if seeds else None)

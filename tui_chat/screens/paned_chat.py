@@ -85,15 +85,15 @@ class PanedChat(ListedChat):
         self._row.move_focus(by)
 
     def action_link_panes(self) -> None:
-        self._row.toggle_link()
+        self._row.link.toggle()
 
     async def action_stop(self) -> None:
-        await self._row.stop()
+        await self._row.link.stop()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "step_checkpoints":  # a key that does nothing is not shown
             return run_of(self.pane.settings.model) is not None
-        return bool(self.pane.linked and self._row.stoppable) if action == "stop" else True
+        return bool(self.pane.linked and self._row.link.stoppable) if action == "stop" else True
 
     def action_pane(self, number: int) -> None:
         if number <= len(self.panes):

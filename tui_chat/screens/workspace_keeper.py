@@ -10,7 +10,7 @@ The one rule: nothing is kept before the panes of last time were restored, so th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversation, Conversations
 from tui_chat.widgets.pane_row import PaneRow
 from tui_chat.workers import start_worker
-from tui_chat.workspace import PaneState, WorkspaceFile
+from tui_chat.workspace import PaneState, Workspace, WorkspaceFile
 
 _SECONDS = 1.0  # from keeping them to keeping them again
 
@@ -61,9 +61,19 @@ class WorkspaceKeeper:
         except UserError:
             self._is_restored = True  # what is typed from now on is worth more than what stood there
             raise
-        if states and self._row.is_untouched:
-            await self._row.restore(states, talks, workspace.focused, workspace.linked, self._default())
+        if states and _is_untouched(self._row):
+            await self._stand_as(states, talks)
+            self._row.link.is_on = workspace.linked
+            self._row.focus_pane(workspace.focused)
         self._is_restored = True
+
+    async def _stand_as(self, states: Sequence[PaneState], talks: Sequence[Conversation | None]) -> None:
+        """A pane for each state; a conversation that is gone is None."""
+        row = self._row
+        for place, (state, talk) in enumerate(zip(states, talks, strict=True)):
+            pane = await row.mount_pane(state.settings or self._default()) if place else row.panes[0]
+            await pane.restore(state, talk)
+        row.lines.take_shares(state.share for state in states)
 
     async def _conversation(self, state: PaneState) -> Conversation | None:
         if state.conversation is None:
@@ -88,9 +98,20 @@ class WorkspaceKeeper:
     async def keep(self) -> str:
         """Save how the panes stand now; what went wrong, in a sentence, or nothing."""
         if self._is_restored:
-            workspace = replace(self._row.state(self._default()), run=self.run)
             try:
-                await asyncio.to_thread(self._file.save, workspace)
+                await asyncio.to_thread(self._file.save, self._workspace())
             except UserError as error:
                 return str(error)
         return ""
+
+    def _workspace(self) -> Workspace:
+        """How everything stands now."""
+        row, default = self._row, self._default()
+        panes = zip(row.panes, row.lines.shares, strict=True)
+        states = tuple(replace(pane.state(default), share=share) for pane, share in panes)
+        return Workspace(panes=states, focused=row.place, linked=row.link.is_on, run=self.run)
+
+
+def _is_untouched(row: PaneRow) -> bool:
+    """Whether nothing was done yet but typing."""
+    return len(row.panes) == 1 and not row.pane.session.messages and not row.pane.is_replying

@@ -5,23 +5,18 @@ Panes that do not fit are kept and hidden. The one rule: the focused pane is alw
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from msgspec.structs import replace
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 
 from tui_chat.chat_settings import ChatSettings
-from tui_chat.conversations import Conversation, StoredMessage
 from tui_chat.feedback import Word
-from tui_chat.judging import last_reply
 from tui_chat.key_bindings import key_in_words
 from tui_chat.pane_widths import how_many_fit
 from tui_chat.widgets.blind_panes import BlindPanes
@@ -29,9 +24,9 @@ from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_divider import PaneDivider
 from tui_chat.widgets.pane_lines import PaneLines
+from tui_chat.widgets.pane_link import PaneLink
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.reply_feedback import ReplyFeedback
-from tui_chat.workspace import PaneState, Workspace
 
 MOST_PANES = 4
 
@@ -62,10 +57,10 @@ class PaneRow(Horizontal):
         super().__init__(id="panes")
         self._new_pane = new_pane
         self._panes = [new_pane(settings)]
-        self._lines = PaneLines(self._panes)
+        self.lines = PaneLines(self._panes)
         self._place = 0  # of the focused pane
-        self._linked = False  # one message goes to all panes
-        self._feedback = ReplyFeedback(self)
+        self.link = PaneLink(self)
+        self.feedback = ReplyFeedback(self)
         self.blind = BlindPanes(self)
 
     def compose(self) -> ComposeResult:
@@ -92,16 +87,17 @@ class PaneRow(Horizontal):
             self.notify(f"There are {MOST_PANES} panes already. {key} closes one.", markup=False)
             return None
         sent = self.pane.prompt.sent
-        pane = await self._mount_pane(settings)
+        pane = await self.mount_pane(settings)
         pane.prompt.remember(sent)
         pane.load_model()
         self.focus_pane(len(self._panes) - 1)
         return pane
 
-    async def _mount_pane(self, settings: ChatSettings) -> ChatPane:
+    async def mount_pane(self, settings: ChatSettings) -> ChatPane:
+        """One more pane, for now without anything to say."""
         pane = self._new_pane(settings)
         self._panes.append(pane)
-        await self.mount(self._lines.add(), pane)
+        await self.mount(self.lines.add(), pane)
         return pane
 
     async def chat_with(self, settings: ChatSettings) -> None:
@@ -116,70 +112,11 @@ class PaneRow(Horizontal):
         await pane.change_settings(settings)
         self.focus_pane(self._panes.index(pane))
 
-    def state(self, default: ChatSettings) -> Workspace:
-        """How the panes stand; `default` is what a new chat starts with."""
-        states = [pane.state(default) for pane in self._panes]
-        shares = zip(states, self._lines.shares, strict=True)
-        panes = tuple(replace(state, share=share) for state, share in shares)
-        return Workspace(panes=panes, focused=self._place, linked=self._linked)
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether nothing was done yet but typing."""
-        return len(self._panes) == 1 and not self.pane.session.messages and not self.pane.is_replying
-
-    async def restore(
-        self,
-        states: Sequence[PaneState],
-        conversations: Sequence[Conversation | None],
-        focused: int,
-        is_linked: bool,
-        default: ChatSettings,
-    ) -> None:
-        """Let the panes stand as they did; a conversation that is gone is None."""
-        for place, (state, conversation) in enumerate(zip(states, conversations, strict=True)):
-            if place:
-                await self._mount_pane(state.settings or default)
-            await self._panes[-1].restore(state, conversation)
-        self._lines.take_shares(state.share for state in states)
-        self._linked = is_linked
-        self.focus_pane(focused)
-
-    def toggle_link(self) -> None:
-        """Send what is typed in one pane to all of them, or no longer."""
-        if len(self._panes) == 1:
-            key = key_in_words(self, "chat.new_pane")
-            self.notify(f"There is only this pane. {key} opens another beside it.", markup=False)
-            return
-        self._linked = not self._linked
-        self.show_panes()
-
-    def link(self) -> None:
-        """Send what is typed in one pane to all of them."""
-        self._linked = True
-        self.show_panes()
-
     @on(PromptInput.Submitted)
     def send_to_all(self, event: PromptInput.Submitted) -> None:
-        """Ask every pane the same with the same seed, so that only the models differ."""
+        """What no pane kept for itself goes to all."""
         event.stop()
-        if any(pane.is_replying for pane in self._panes):
-            key = key_in_words(self, "chat.stop_all")
-            self.notify(f"A reply is still being written. {key} stops all.", markup=False)
-            return
-        seeds = [pane.settings.generation.seed for pane in (self.pane, *self._panes)]
-        seed = next((seed for seed in seeds if seed is not None), secrets.randbelow(2**31))
-        for pane in self._panes:
-            pane.ask(event.text, event.prompt if event.prompt is pane.prompt else None, seed)
-
-    @property
-    def stoppable(self) -> Sequence[ChatPane]:
-        """The panes whose replies are stopped together."""
-        return [pane for pane in self._panes if pane.is_replying and (pane.linked or pane is self.pane)]
-
-    async def stop(self) -> None:
-        """Stop the reply of the focused pane; of linked panes, all."""
-        await asyncio.gather(*(pane.stop() for pane in self.stoppable))
+        self.link.send(event.text, event.prompt)
 
     async def close(self) -> None:
         """Close the focused pane; the last one is emptied instead."""
@@ -188,7 +125,7 @@ class PaneRow(Horizontal):
         if len(self._panes) > 1:
             place = self._panes.index(pane)
             self._panes.remove(pane)
-            line = self._lines.take_away(place)
+            line = self.lines.take_away(place)
             self.focus_pane(min(self._place, len(self._panes) - 1))
             await line.remove()
             await pane.remove()
@@ -206,23 +143,23 @@ class PaneRow(Horizontal):
     def show_panes(self) -> None:
         """Show as many panes as fit, among them the focused one."""
         total = len(self._panes)
-        self._linked = self._linked and total > 1
-        self.blind.check(self._linked)
+        self.link.is_on = self.link.is_on and total > 1
+        self.blind.check(self.link.is_on)
         count = how_many_fit(self.size.width, total)
         first = min(max(self._place - count + 1, 0), total - count)
         for place, pane in enumerate(self._panes):
             pane.display = first <= place < first + count
             pane.place = f"{place + 1}/{total}" if total > 1 else ""
-            pane.linked = self._linked
+            pane.linked = self.link.is_on
             pane.set_class(place == self._place and total > 1, "-current")
             pane.refresh_title()
-        self._lines.show()
+        self.lines.show()
         self.post_message(self.Arranged(self, range(first, first + count)))
 
     @on(ChatPane.ConversationChanged)
     def check_names(self) -> None:
         """A pane may have another model now."""
-        self.blind.check(self._linked)
+        self.blind.check(self.link.is_on)
 
     # ---- what is said of replies
 
@@ -231,37 +168,27 @@ class PaneRow(Horizontal):
         event.stop()
         for pane in self._panes:
             if pane in event.view.ancestors:  # of none, when it was left meanwhile
-                self._judge(pane, event.view.message, event.word)
+                self.feedback.begin(pane, event.view.message, event.word)
 
     def action_judge(self, word: Word) -> None:
         """Say something of the last reply of the focused pane."""
-        self.judge_last(self.pane, word)
-
-    def judge_last(self, pane: ChatPane, word: Word, text: str | None = None) -> None:
-        """Say something of the last reply of a pane; a correction may be given with it."""
-        self._judge(pane, last_reply(pane.session), word, text)
-
-    @work
-    async def _judge(
-        self, pane: ChatPane, message: StoredMessage | None, word: Word, text: str | None = None
-    ) -> None:
-        await self._feedback.take(pane, message, word, text)
+        self.feedback.judge_last(self.pane, word)
 
     # ---- how wide they are
 
     @on(PaneDivider.Dragged)
     def drag_line(self, event: PaneDivider.Dragged) -> None:
         event.stop()
-        self._lines.drag(event.divider, event.by)
+        self.lines.drag(event.divider, event.by)
 
     def action_move_line(self, direction: int) -> None:
         """Move the line after the focused pane, or else the one before it."""
-        self._lines.step(self._place, direction)
+        self.lines.step(self._place, direction)
 
     @on(PaneDivider.EvenedOut)
     def action_even_out(self) -> None:
         """Make all panes as wide as each other."""
-        self._lines.even_out()
+        self.lines.even_out()
 
     def on_resize(self) -> None:
         self.show_panes()

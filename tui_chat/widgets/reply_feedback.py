@@ -1,7 +1,7 @@
 """Takes what a person says of replies in the panes: keeps it, and has it shown.
 
-    judge = ReplyFeedback(row)
-    await judge.take(pane, message, "better")      also "worse", "tie", "none", "up", "down", "correct"
+    feedback = ReplyFeedback(row)
+    await feedback.take(pane, message, "better")      also "worse", "tie", "none", "up", "down", "correct"
 
 What is kept, `judging` says. The one rule: nothing is shown that was not saved.
 """
@@ -9,6 +9,7 @@ What is kept, `judging` says. The one rule: nothing is shown that was not saved.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
@@ -16,6 +17,7 @@ from tui_chat import judging
 from tui_chat.conversations import StoredMessage
 from tui_chat.feedback import Word
 from tui_chat.key_bindings import key_in_words
+from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.widgets.chat_pane import ChatPane
@@ -30,6 +32,16 @@ class ReplyFeedback:
     def __init__(self, row: PaneRow) -> None:
         self._row = row
         self._turn = asyncio.Lock()  # a key pressed twice takes back what it said
+
+    def judge_last(self, pane: ChatPane, word: Word, text: str | None = None) -> None:
+        """Begin with the last reply of a pane."""
+        self.begin(pane, judging.last_reply(pane.session), word, text)
+
+    def begin(
+        self, pane: ChatPane, message: StoredMessage | None, word: Word, text: str | None = None
+    ) -> None:
+        """The same as `take`, beside the screen: a person may be asked for more."""
+        start_worker(self._row, partial(self.take, pane, message, word, text))
 
     async def take(
         self, pane: ChatPane, message: StoredMessage | None, word: Word, text: str | None = None
