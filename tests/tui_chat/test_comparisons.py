@@ -78,6 +78,7 @@ async def test_other_settings_begin_beside_the_same_conversation_with_the_settin
         await until(pilot, lambda: len(app.chat.panes) == 2 and app.chat.panes[1].linked)
         assert said(app.chat.panes[1]) == said(app.chat.panes[0])
         await until(pilot, lambda: "Temperature" in screen_text(app))
+        assert "Pane 2: how fake builtin answers" in screen_text(app)
         run_command(app, "Compare blind")  # before anything was changed
         await until(pilot, lambda: "there is nothing to compare" in told(app))
         first, second = app.chat.panes

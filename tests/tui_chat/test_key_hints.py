@@ -119,3 +119,11 @@ async def test_enter_is_named_by_a_word_that_every_terminal_shows() -> None:
         await until(pilot, lambda: "Enter Open" in foot(app))
         await pilot.press("escape", "ctrl+g")
         await until(pilot, lambda: "Bksp Default" in foot(app))
+
+
+async def test_a_key_of_a_dialog_and_what_it_does_stand_on_one_line() -> None:
+    app = fake_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("alt+p")
+        await until(pilot, lambda: "Esc back" in screen_text(app))
+        assert "Del delete" in screen_text(app)

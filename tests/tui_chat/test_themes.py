@@ -111,6 +111,9 @@ async def test_themes_are_seen_while_choosing_and_only_the_chosen_one_is_kept() 
     async with app.run_test(size=(100, 40)) as pilot:
         app.action_change_theme()
         await until(pilot, lambda: isinstance(app.screen, ThemePicker) and "nord" in screen_text(app))
+        await until(pilot, lambda: "Esc back" in screen_text(app))
+        assert "Good to see you" in screen_text(app)  # the app can be seen beside it
+        assert app.screen.styles.background.a == 0
         await pilot.press("down")
         await until(pilot, lambda: app.theme != "textual-dark")
         await pilot.press("escape")

@@ -58,7 +58,7 @@ class ExportDialog(ModalScreen[str | None]):
             yield FileInput(compact=True)
             yield Static(markup=False, classes="field-note -problem")
             yield DialogKeys(
-                "Up, Down format",
+                "↑↓ format",
                 "Tab file",
                 ("export.accept", "or Enter exports"),
                 ("export.cancel", "cancels"),

@@ -28,6 +28,7 @@ _EXPLANATION = (
 class ImportDialog(ModalScreen[str | None]):
     """Gives what was done, in words, or None. `read(path)` takes the file in, in a thread, and says what it did."""
 
+    DEFAULT_CSS = "ImportDialog .about { color: $text-muted; margin-bottom: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel", id="import.cancel")]
 
     def __init__(self, read: Callable[[Path], str]) -> None:
@@ -38,7 +39,7 @@ class ImportDialog(ModalScreen[str | None]):
         """The file, and what is wrong with it."""
         with Vertical(classes="dialog"):
             yield Static("Import conversations", classes="dialog-title", markup=False)
-            yield Static(_EXPLANATION, classes="field-note", markup=False)
+            yield Static(_EXPLANATION, classes="about", markup=False)
             yield FileInput(placeholder="~/chats.json", compact=True)
             yield Static(markup=False, classes="field-note -problem")
             yield DialogKeys("Enter imports", "Right completes", ("import.cancel", "cancels"))

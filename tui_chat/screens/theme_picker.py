@@ -15,6 +15,15 @@ from tui_chat.screens.choose_one import Choice, ChooseOne
 class ThemePicker(ChooseOne):
     """Gives the name of the chosen theme, or None."""
 
+    CSS = """
+    ThemePicker {
+        align: right middle;
+        background: transparent;
+        .dialog { width: 36; height: 100%; max-height: 100%; }
+        OptionList { height: 1fr; max-height: 100%; }
+    }
+    """  # beside the app, which is not shaded: it is what there is to look at
+
     def __init__(self, names: list[str], now: str) -> None:
         """`now` is the theme in use; it stands first, so that nothing changes by looking."""
         others = [Choice(name) for name in names if name != now]

@@ -129,10 +129,13 @@ class SettingsDrawer(Vertical):
     def _show(self, settings: ChatSettings) -> None:
         before, self._shown, self._not_taken = self._shown, settings, self._pane.not_taken
         default = self._default()
-        who = settings.persona or self._pane.model_name
-        self.query_one(".title", Static).update(
-            Content.assemble(plain(f"How {one_line(who, 28)} answers").stylize("bold $text-primary"))
+        who, number = settings.persona or self._pane.model_name, self._pane.place.partition("/")[0]
+        title = (
+            f"Pane {number}: how {one_line(who, 20)} answers"
+            if number
+            else f"How {one_line(who, 28)} answers"
         )
+        self.query_one(".title", Static).update(plain(title).stylize("bold $text-primary"))
         now, usual = settings.generation.to_dict(), default.generation.to_dict()
         for slider in self.query(ValueSlider):
             name = slider.setting.name
