@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -67,6 +68,12 @@ async def test_another_model_gives_its_reply_to_the_last_question_with_the_same_
         await until(pilot, lambda: all(settled(pane, 4) for pane in app.chat.panes))
         await pilot.press("alt+k")
         await until(pilot, lambda: "★ better" in screen_text(app))
+        engines["run:poet"].script = [asyncio.Event()]
+        await send(pilot, "wait")
+        await until(pilot, lambda: second.is_replying and not first.is_replying)
+        run_command(app, "Compare blind")
+        await until(pilot, lambda: "Stop it, or wait for it" in told(app))
+        assert first.model_name == "fake builtin"
 
 
 async def test_other_settings_begin_beside_the_same_conversation_with_the_settings_open() -> None:

@@ -51,15 +51,13 @@ async def compare_blind(chat: ChatScreen) -> None:
     row = chat.query_one(PaneRow)
     if row.blind.is_on:
         row.blind.end()
-    elif any(pane.is_replying for pane in row.panes):
-        row.notify("A reply is still being written. Stop it, or wait for it.", markup=False)
     elif len(row.panes) > 1 or await _beside_another_model(chat):
-        row.link.put(True)
         row.notify("Loading the models …", timeout=2, markup=False)
         engines = [app_of(pane).engines.engine_for(pane.settings.model) for pane in row.panes]
         try:
             await asyncio.gather(*(engine.load() for engine in engines))  # who is waited for would be known
-            await row.blind.begin()
+            if not row.blind.is_on:  # it was asked for twice meanwhile
+                await row.blind.begin()
         except UserError as error:
             row.notify(str(error), severity="error", markup=False)
 

@@ -47,12 +47,16 @@ class BlindPanes:
         return self.is_on and bool(self._panes[0].transcript.mask.name_of(message))
 
     async def begin(self) -> None:
-        """Hide the names, from the next message on."""
+        """Hide the names, from the next message on, which goes to all panes."""
         settings = [pane.settings for pane in self._row.panes]
+        if any(pane.is_replying for pane in self._row.panes):
+            self._row.notify("A reply is still being written. Stop it, or wait for it.", markup=False)
+            return
         if all(one == settings[0] for one in settings):
             words = "The panes answer with the same model and settings: there is nothing to compare."
             self._row.notify(words, markup=False)
             return
+        self._row.link.put(True)
         self._panes = self._row.panes
         await self._draw()
         labels = " and ".join(_LABELS[: len(self._panes)])
