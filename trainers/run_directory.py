@@ -98,6 +98,7 @@ class SampleRow(Record):
     step: int
     prompt: str
     text: str
+    is_reply: bool = False  # the text answers the prompt, rather than going on with it
 
 
 class CheckpointInfo(Record):

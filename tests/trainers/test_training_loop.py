@@ -217,6 +217,8 @@ def test_fine_tuning_starts_from_a_base_model_and_adds_the_tokens_it_lacks(
     torch.testing.assert_close(tuned.parts.model.wte.weight[: len(old)], old, rtol=0, atol=0)
     tuned.run()
     assert tuned.writer.status.state == "finished"
+    for loop, replies in ((base, False), (tuned, True)):
+        assert {sample.is_reply for sample in loop.writer.run.samples()[0]} == {replies}
 
 
 def test_a_context_longer_than_the_base_model_s_is_refused(

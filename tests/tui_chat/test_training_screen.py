@@ -12,7 +12,7 @@ from textual.widgets._footer import FooterKey
 from engine.paths import runs_path
 from tests.tui_chat.fake_run import FakeRun
 from trainers import launcher
-from trainers.run_directory import RunDirectory
+from trainers.run_directory import RunDirectory, SampleRow
 from tui_chat.run_watch import RunWatch, read_history
 from tui_chat.screens.explain_numbers import ExplainNumbers
 from tui_chat.screens.question import Question
@@ -22,6 +22,7 @@ from tui_chat.widgets.metrics_chart import MetricsChart
 from tui_chat.widgets.run_facts import RunFacts
 from tui_chat.widgets.run_list import RunList
 from tui_chat.widgets.run_monitor import RunMonitor
+from tui_chat.widgets.run_words import sample_words
 
 
 class TrainingApp(App[None]):
@@ -475,3 +476,10 @@ async def test_a_run_that_is_deleted_while_it_is_looked_at_has_no_floors(monkeyp
     async with TrainingApp().run_test(size=(80, 24)) as pilot:
         screen = await settle(pilot)
         assert "validation 1." in legend(screen)
+
+
+def test_a_reply_stands_under_its_question_and_a_continuation_goes_on_with_its_text():
+    reply = SampleRow(step=9, prompt="Tell me a joke.", text="Why not?", is_reply=True)
+    assert str(sample_words(reply, 40)).endswith("\nTell me a joke.\nWhy not?\n")
+    goes_on = SampleRow(step=9, prompt="ROMEO:", text="ROMEO: But soft")
+    assert str(sample_words(goes_on, 40)).endswith("\nROMEO: But soft\n")

@@ -24,16 +24,17 @@ def draw_samples(parts: Assembly, step: int, is_cancelled: Callable[[], bool]) -
     generator = TextGenerator(reader_of(parts.model), parts.tokenizer, parts.chat_format)
     settings = GenerationSettings(max_new_tokens=parts.config.sample_tokens, seed=parts.config.seed)
     rows = []
+    replies = not parts.chat_format.learns_everything
     try:
         for prompt in sample_prompts(parts):
-            if parts.chat_format.learns_everything:
-                events = generator.complete(prompt, settings, is_cancelled)
-            else:
+            if replies:
                 events = generator.reply([user(prompt)], settings, is_cancelled)
+            else:
+                events = generator.complete(prompt, settings, is_cancelled)
             text, reason = _said(events)
             if reason == "cancelled":
                 return None
-            rows.append(SampleRow(step=step, prompt=prompt, text=text))
+            rows.append(SampleRow(step=step, prompt=prompt, text=text, is_reply=replies))
     finally:
         parts.model.train(was_training)
     return rows

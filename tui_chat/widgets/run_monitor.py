@@ -216,10 +216,7 @@ class RunMonitor(Vertical):
             newest.update("")
             return
         width = max(20, self.query_one("#tabs").content_region.width - 4)
-        words = [
-            sample_words(sample.step, sample.prompt, sample.text, width)
-            for sample in reversed(self.history.samples[-_NEWEST_SAMPLES:])
-        ]
+        words = [sample_words(sample, width) for sample in reversed(self.history.samples[-_NEWEST_SAMPLES:])]
         box.update(Content("\n").join(words))
         newest.update(words[0])
 

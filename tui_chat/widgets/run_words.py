@@ -10,6 +10,7 @@ from textual.content import Content
 from engine.records import explanation_of
 from trainers.config import TrainingConfig
 from trainers.datasets import DataReport
+from trainers.run_directory import SampleRow
 from tui_chat import quantities
 from tui_chat.run_watch import WatchedRun
 from tui_chat.text import one_line, plain, visible
@@ -205,10 +206,11 @@ def _setting_line(name: str, value: object, is_changed: bool, width: int) -> Con
     )
 
 
-def sample_words(step: int, prompt: str, text: str, width: int) -> Content:
-    """One sample under a line with its step."""
-    head = f" step {step:,} "
-    text = text.removeprefix(prompt)
+def sample_words(sample: SampleRow, width: int) -> Content:
+    """One sample under a line with its step; a reply in a line of its own."""
+    head = f" step {sample.step:,} "
+    prompt = f"{sample.prompt}\n" if sample.is_reply else sample.prompt
+    text = sample.text if sample.is_reply else sample.text.removeprefix(prompt)
     return Content.assemble(
         ("──", "$foreground 30%"),
         (head, "bold $text-accent"),
