@@ -47,7 +47,7 @@ class ChatScreen(PanedChat):
     """Chat with one to four models at once."""
 
     TITLE = "Chat"
-    HELP = "Write below, Enter sends. The list on the left keeps every conversation."
+    HELP = "Write below. The list on the left keeps every conversation."
     BINDING_GROUP_TITLE = "Chat"
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("ctrl+n", "new_chat", "New chat", "new"),
