@@ -386,3 +386,14 @@ def test_children_are_never_started_with_multiprocessing_or_a_shell() -> None:
 def test_no_path_of_one_machine_is_written_down() -> None:
     wrong = (path for path, text in sources().items() if re.search(r"[\"'](/home/|/Users/|/root/)", text))
     assert lines(wrong) == ""
+
+
+def test_what_a_dialog_says_of_its_size_holds() -> None:
+    """The app's style sheet has rules for every `.dialog`; it beats DEFAULT_CSS, and is beaten by CSS."""
+    wrong = (
+        path
+        for path, text in sources().items()
+        for css in re.findall(r'\bDEFAULT_CSS = """(.*?)"""', text, re.DOTALL)
+        if re.search(r"\.dialog \{", css)
+    )
+    assert lines(wrong) == ""

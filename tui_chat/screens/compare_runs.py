@@ -48,7 +48,7 @@ def beside(chosen: str, marked: Sequence[str], names: Sequence[str]) -> list[str
 class CompareRuns(ModalScreen[None]):
     """A table with a column for each run."""
 
-    DEFAULT_CSS = """
+    CSS = """
     CompareRuns .dialog { width: auto; min-width: 60; }
     CompareRuns VerticalScroll { height: auto; max-height: 60vh; width: auto; }
     CompareRuns #comparison { width: auto; }

@@ -56,7 +56,7 @@ def evaluation_of_run(run: RunDirectory) -> EvaluateScreen:
 class EvaluateScreen(ModalScreen[None]):
     """Asks, measures, shows."""
 
-    DEFAULT_CSS = """
+    CSS = """
     EvaluateScreen .dialog { width: 90; }
     EvaluateScreen Horizontal { height: auto; }
     EvaluateScreen Label { width: 16; }

@@ -56,7 +56,7 @@ _EXPLANATIONS = {
 class ExplainNumbers(ModalScreen[None]):
     """The figures with their values; scrolls where they do not fit."""
 
-    DEFAULT_CSS = """
+    CSS = """
     ExplainNumbers .dialog { height: 90%; }
     ExplainNumbers VerticalScroll { height: 1fr; }
     """

@@ -44,7 +44,7 @@ _OF_SEVERAL_LINES = ("system_prompt", "greeting")
 class PersonaForm(ModalScreen[str | None]):
     """Gives what `save` gives, the key of the saved persona; or None."""
 
-    DEFAULT_CSS = """
+    CSS = """
     PersonaForm {
         .dialog { width: 100; height: 90%; max-height: 50; }
         VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; scrollbar-background: $surface; }

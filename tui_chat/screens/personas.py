@@ -59,7 +59,7 @@ class Choice:
 class PersonaScreen(ModalScreen[Choice | None]):
     """A list, and beside it what the persona under the cursor is."""
 
-    DEFAULT_CSS = """
+    CSS = """
     PersonaScreen {
         .dialog { width: 116; height: 85%; max-height: 44; }
         Horizontal { height: 1fr; }
