@@ -168,11 +168,11 @@ class LinearChat:
     # ---- turns
 
     async def _turn(self, text: str) -> None:
-        edited = self.outgoing.edited
+        begun = self.outgoing.edited, self.outgoing.draft
         if said := await self._commands.does(text):
             await self.converse(said)
-        elif edited is not None and self.outgoing.edited is edited:  # another command was given
-            self.lines.tell(self.outgoing.leave())
+        elif begun == (self.outgoing.edited, self.outgoing.draft) and (left := self.outgoing.leave()):
+            self.lines.tell(left)  # another command was given
 
     async def converse(self, text: str) -> None:
         """The user says something, and somebody answers."""

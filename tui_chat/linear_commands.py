@@ -42,6 +42,8 @@ _OTHERWISE = {  # (argument, what it does) where it is not as in the app: there 
         "[NUMBER]",
         "Another version of a message: 2, next, previous, 2 of message 1; alone: which there are",
     ),
+    "template": ("[NAME]", "Begin the next message from a prompt template; alone: list all"),
+    "tokens": ("[NUMBER]", "The last reply token by token, or message NUMBER, a line each"),
     "correct": ("TEXT", "How the last reply should have been; 'none' takes that back"),
 }
 _OF_ITS_OWN = {

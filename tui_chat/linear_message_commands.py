@@ -16,6 +16,8 @@ from engine.errors import UserError
 from tui_chat import judging, versions
 from tui_chat.attachments import named, read_attachment
 from tui_chat.conversation_records import StoredMessage
+from tui_chat.linear_token_commands import tell_tokens
+from tui_chat.prompt_templates import prompt_templates, template_named
 from tui_chat.quantities import counted
 from tui_chat.text import one_line
 
@@ -50,10 +52,12 @@ class LinearMessageCommands:
             "branch": self._branch,
             "attach": self._attach,
             "detach": self._detach,
+            "template": self._template,
             "vote": self._vote,
             "good": partial(self._thumb, 1),
             "poor": partial(self._thumb, -1),
             "correct": self._correct,
+            "tokens": partial(tell_tokens, self._chat),
         }
 
     @property
@@ -135,6 +139,23 @@ class LinearMessageCommands:
         gone = named(outgoing.files, typed)
         outgoing.files = [file for file in outgoing.files if file not in gone]
         self._tell(f"No longer attached: {', '.join(one_line(file.name, 30) for file in gone)}.")
+
+    async def _template(self, typed: str) -> None:
+        templates, problems = await asyncio.to_thread(prompt_templates)
+        for problem in problems:
+            self._tell(problem)
+        if not typed:
+            for template in templates:
+                self._tell(f"{template.name}: {template.what}")
+            return
+        chosen = template_named(typed, templates)
+        if not self._chat.lines.shows_drafts:
+            raise UserError("A template is filled in on the line where you type, which needs a terminal.")
+        self._chat.outgoing.draft = chosen.prompt
+        blanks = (
+            f" Fill in: {', '.join(blank.strip('{}') for blank in chosen.blanks)}." if chosen.blanks else ""
+        )
+        self._tell(f"Your message begins with the template {chosen.name}.{blanks}")
 
     # ---- what is said of replies
 

@@ -21,10 +21,12 @@ from engine.wire import LoadedModel, Loading
 from tests.tui_chat.fake_engine import FakeEngine, FakeEngines
 from tests.tui_chat.test_cli import tui_chat
 from tests.tui_chat.test_terminal import read_until
+from tests.tui_chat.test_token_microscope import TokenFakeEngine
 from trainers.own_datasets import MY_FAVOURITES, MY_PREFERENCES, dataset_path
 from tui_chat.chat_settings import ChatSettings
 from tui_chat.conversations import Conversations
 from tui_chat.linear_chat import LinearChat
+from tui_chat.linear_token_commands import _heard
 from tui_chat.plain_lines import PlainLines, Words
 
 pty = pytest.importorskip("pty", reason="terminals of POSIX")
@@ -177,6 +179,9 @@ def test_settings_model_and_conversation_are_changed_by_commands() -> None:
         ("/version 2", "Nothing here has versions yet"),
         ("/version x", "names no version"),
         ("/good", "no reply of a model yet"),
+        ("/tokens", "no reply of a model yet"),
+        ("/template rewrite", "needs a terminal"),
+        ("/template rewirte", "There is no prompt template"),
         ("/vote great", "better, worse, tie or none"),
         ("/detach", "No file is attached"),
         ("/attach /nowhere", "There is no file"),
@@ -331,6 +336,33 @@ def test_a_persona_is_chosen_says_hello_and_is_left_again() -> None:
         line.startswith("Small talker: ") for line in shown[shown.index("The model is Small talker.") :]
     )
     assert [m.role for m in engines["builtin"].asked[1]] == ["user"]
+
+
+def test_a_reply_is_told_token_by_token_in_words() -> None:
+    engines = FakeEngines()
+    engines["builtin"] = TokenFakeEngine()
+    shown = chat("hi", "/tokens", "/tokens 1", "/template", engines=engines).shown
+    at = shown.index("1, The: 60.0 %, rank 1. Instead: lake 30.0 %, ␛]52;c;eA==␇ 1.00 %.")
+    assert shown[at + 1].startswith("2, sea: 4.00 %, rank 2. Instead: lake 30.0 %")
+    assert shown[at + 3].startswith("4, line break: ")
+    assert shown[at + 7].startswith("7 tokens, ")
+    assert any(line.startswith("Error: Only replies of a model") for line in shown)
+    assert any(line.startswith("rewrite: ") for line in shown)
+
+
+@pytest.mark.parametrize(
+    ("token", "heard"),
+    [
+        (" sea", "sea"),
+        ("!", "exclamation mark"),
+        (" .", "full stop"),
+        ("  ", "space"),
+        ("", "nothing"),
+        ("é", "é"),
+    ],
+)
+def test_a_token_is_told_so_that_it_is_heard(token: str, heard: str) -> None:
+    assert _heard(token) == heard
 
 
 def test_one_command_is_explained_alone() -> None:
