@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.paths import runs_path
 from tests.tui_chat.fake_run import FakeRun
@@ -47,6 +47,19 @@ async def test_a_wrong_number_of_further_steps_starts_nothing(monkeypatch: pytes
         await pilot.press("enter")
         await settle(pilot)
         assert pilot.app.is_running
+
+
+@pytest.mark.parametrize(("schedule", "is_told"), [("cosine", True), ("constant", False)])
+async def test_who_trains_a_finished_run_further_is_told_what_becomes_of_its_learning_rate(
+    schedule: str, is_told: bool
+):
+    FakeRun(runs_path(), "done", schedule=schedule).status(state="finished", step=2000)
+    async with TrainingApp().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        asked = " ".join(str(part.render()) for part in pilot.app.screen.query(Static))
+        assert "finished after 2,000 steps" in asked
+        assert ("learning rate rises again" in asked) == is_told
 
 
 async def test_a_wish_that_meets_a_full_disk_is_a_notice(monkeypatch: pytest.MonkeyPatch):

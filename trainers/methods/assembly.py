@@ -80,7 +80,7 @@ def assemble(
         else FineTuning(config, corpus, device)
     )
     threads = torch.get_num_threads()
-    logger.info("backend %s, device %s, precision %s, %d threads", backend, device, precision, threads)
+    logger.info("backend %s, device %s, precision %s, threads: %d", backend, device, precision, threads)
     logger.info(
         "%d parameters, vocabulary %d (%s)", model.num_parameters, tokenizer.vocab_size, tokenizer.kind
     )

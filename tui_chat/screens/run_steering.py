@@ -51,7 +51,10 @@ class RunSteering(Screen[None]):
     @work(group="question")
     async def _train_further(self, watched: WatchedRun) -> None:
         done = watched.status.step
-        question = f"“{watched.run.name}” is finished after {done:,} steps. Train on until which step?"
+        question = (
+            f"“{watched.run.name}” is finished after {done:,} steps. Train on until which step?"
+            f"{_on_the_rate(watched.run)}"
+        )
         text = await self.app.push_screen_wait(AskText(question, str(2 * done)))
         digits = (text or "").replace(",", "").strip()
         if digits.isdecimal() and int(digits) > done:
@@ -148,3 +151,14 @@ class RunSteering(Screen[None]):
 
     def _say(self, text: str, severity: str = "information") -> None:
         self.notify(one_line(text, 300), severity=severity, markup=False)  # type: ignore[arg-type]
+
+
+def _on_the_rate(run: RunDirectory) -> str:
+    """A loss that rises at first is no harm done, where it is known why."""
+    try:
+        is_constant = run.config().schedule == "constant"
+    except UserError:
+        return ""
+    return (
+        "" if is_constant else " Its learning rate rises again first, to what a run of that length has there."
+    )
