@@ -204,7 +204,7 @@ def _on_chat(app: TuiChatApp, action: Callable[[], Any]) -> Callable[[], Any]:
 async def tell(app: TuiChatApp, companion: str, topic: str = "") -> None:
     """Let a companion speak in the focused pane."""
     await go_to(app, "chat")
-    app.chat.pane.tell(companion, topic)
+    app.chat.pane.replies.tell(companion, topic)
     app.chat.pane.prompt.focus()
 
 

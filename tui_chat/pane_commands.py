@@ -153,11 +153,11 @@ async def _copy(pane: ChatPane, argument: str) -> None:
 
 
 def _poem(pane: ChatPane, argument: str) -> None:
-    pane.tell("poem", argument)
+    pane.replies.tell("poem", argument)
 
 
 def _joke(pane: ChatPane, argument: str) -> None:
-    pane.tell("joke", argument)
+    pane.replies.tell("joke", argument)
 
 
 # ---- the app

@@ -17,6 +17,7 @@ from tui_chat.chat_settings import ChatSettings
 from tui_chat.commands import commands_of
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.screens.choose_one import ChooseOne
+from tui_chat.screens.workspace_keeper import state_of
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.completion_list import CompletionList
 from tui_chat.widgets.message_view import MessageView
@@ -107,13 +108,13 @@ async def test_escape_leaves_the_message_as_it_is_and_gives_the_draft_back() -> 
     async with app.run_test() as pilot:
         pane, engine = await opened(app, pilot, "one", "first reply")
         await pilot.press("d", "alt+e", "x", "y")
-        assert pane.prompt.text == "onexy" and pane.state(pane.settings).draft == "onexy\nd"
+        assert pane.prompt.text == "onexy" and state_of(pane, pane.settings).draft == "onexy\nd"
         await until(pilot, lambda: "Esc Cancel edit" in screen_text(app).splitlines()[-1])
         await pilot.press("escape")
         assert pane.prompt.text == "d" and pane.branches.edited is None
         assert words(pane) == ["one", "first reply"] and not engine.asked
         await pilot.press("alt+e")
-        assert pane.state(pane.settings).draft == "d"  # what was not changed is no draft
+        assert state_of(pane, pane.settings).draft == "d"  # what was not changed is no draft
 
 
 async def test_without_a_message_of_ones_own_there_is_nothing_to_edit() -> None:

@@ -234,7 +234,7 @@ async def test_what_was_typed_into_a_correction_is_not_lost_by_one_escape(app: T
 
 async def test_jokes_and_what_the_user_said_cannot_be_judged(app: TuiChatApp) -> None:
     async with app.run_test(size=(100, 40)) as pilot:
-        app.chat.pane.tell("poem")
+        app.chat.pane.replies.tell("poem")
         await until(pilot, lambda: settled(app.chat.pane, 1))
         view = app.chat.pane.transcript.views[0]
         view.focus()

@@ -19,6 +19,7 @@ from tui_chat.app import TuiChatApp
 from tui_chat.attachments import pasted
 from tui_chat.config import load_config
 from tui_chat.conversations import Conversations
+from tui_chat.screens.workspace_keeper import state_of
 from tui_chat.workspace import PaneState, Workspace, WorkspaceFile
 
 
@@ -68,7 +69,7 @@ async def test_files_that_were_not_sent_are_attached_again_as_they_were(tmp_path
         await until(pilot, lambda: settled(again.chat.pane, 2))
         sent = again.chat.pane.session.messages[0].content
         assert "as it was" in sent and "a ? b" in sent and sent.endswith("\n\nsum")
-        assert again.chat.pane.state(again.chat.pane.settings).files == ()
+        assert state_of(again.chat.pane, again.chat.pane.settings).files == ()
 
 
 async def test_a_message_sent_right_before_leaving_is_saved_or_still_in_the_box(tmp_path: Path) -> None:

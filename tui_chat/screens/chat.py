@@ -117,7 +117,7 @@ class ChatScreen(PanedChat):
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
         for pane in self.panes:
-            pane.load_model()
+            pane.model.load()
         self.keeper.go_on()
         await self._read_history()
 

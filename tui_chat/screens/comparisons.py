@@ -83,7 +83,7 @@ async def _with_model(chat: ChatScreen, query: str, title: str) -> None:
 
 async def _open(row: PaneRow, pane: ChatPane, settings: ChatSettings, asks: bool) -> bool:
     """Open the other pane; whether there was room for one."""
-    if not pane.is_free():
+    if not pane.replies.is_free():
         return False
     session = pane.session
     question, answers = session.last_question(), session.answers()

@@ -20,8 +20,10 @@ from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_row import PaneRow
 
 if TYPE_CHECKING:
+    from tui_chat.app import TuiChatApp
     from tui_chat.config import LoadedConfig
     from tui_chat.personas.persona import Persona
+    from tui_chat.reply_tokens import Fork
     from tui_chat.screens.paned_chat import PanedChat
 
 # The dialogs are imported where they are opened: the first paint does not need them.
@@ -103,7 +105,7 @@ async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
     from tui_chat.screens import checkpoint_steps
 
     _show_names(pane)
-    if not pane.is_free():
+    if not pane.replies.is_free():
         return
     try:
         question = checkpoint_steps.question_of(pane.session)
@@ -114,18 +116,21 @@ async def step_checkpoints(pane: ChatPane, engine: AppEngine) -> None:
     steps = checkpoint_steps.CheckpointSteps(question, checkpoints, engine)
     taken = await pane.app.push_screen_wait(steps)
     if taken is not None:
-        pane.take(taken)
+        pane.replies.take(taken)
 
 
 async def look_at_tokens(pane: ChatPane, reply: StoredMessage) -> None:
     """Show a reply token by token, and fork it where the person says."""
     from tui_chat.screens.token_microscope import TokenMicroscope
+    from tui_chat.token_look import look_at
 
     _show_names(pane)
+    app: TuiChatApp = pane.app  # type: ignore[assignment]
     try:
-        fork = await pane.app.push_screen_wait(TokenMicroscope(await pane.look_at(reply)))
+        look = await look_at(pane.session, reply, app.engines, app.conversations)
+        fork = await app.push_screen_wait(TokenMicroscope(look))
         if fork is not None:
-            await pane.fork(fork)
+            await _fork(pane, fork)
             before = key_in_words(pane, "message.before", MessageView)
             words = (
                 f"The reply goes on from {fork.word}, beside the one before: focus it, {before} leads back."
@@ -133,3 +138,24 @@ async def look_at_tokens(pane: ChatPane, reply: StoredMessage) -> None:
             pane.notify(words, markup=False)
     except UserError as error:
         pane.notify(str(error), markup=False)
+
+
+async def _fork(pane: ChatPane, fork: Fork) -> None:
+    """Go on with another token, in a reply beside the one that is forked; its model answers from now on.
+
+    Raises:
+        UserError: when the model cannot be remembered; nothing was said then.
+    """
+    await pane.stop()
+    if fork.model != pane.settings.model:
+        await pane.change_settings(pane.settings.with_changes("fork", model=fork.model))
+    pane.replies.fork(fork)
+
+
+def look_at_last_reply(pane: ChatPane) -> None:
+    """Show the last reply of a model token by token."""
+    views = [view for view in pane.transcript.views if view.message.model]
+    if views:
+        pane.post_message(MessageView.LookRequested(views[-1]))
+    else:
+        pane.notify("There is no reply of a model yet.", markup=False)

@@ -118,4 +118,4 @@ class PanedChat(ListedChat):
         await pane_dialogs.step_checkpoints(self.pane, self._engines.engine_for(self.pane.settings.model))
 
     def action_look(self) -> None:
-        self.pane.look_at_last_reply()
+        pane_dialogs.look_at_last_reply(self.pane)

@@ -17,7 +17,9 @@ from msgspec.structs import replace
 
 from engine.errors import UserError
 from tui_chat.chat_settings import ChatSettings
-from tui_chat.conversations import Conversation, Conversations
+from tui_chat.conversations import Conversation, Conversations, storable
+from tui_chat.widgets.chat_pane import ChatPane
+from tui_chat.widgets.pane_elsewhere import follow_elsewhere
 from tui_chat.widgets.pane_row import PaneRow
 from tui_chat.workers import start_worker
 from tui_chat.workspace import PaneState, Workspace, WorkspaceFile
@@ -72,7 +74,7 @@ class WorkspaceKeeper:
         row = self._row
         for place, (state, talk) in enumerate(zip(states, talks, strict=True)):
             pane = await row.mount_pane(state.settings or self._default()) if place else row.panes[0]
-            await pane.restore(state, talk)
+            await _restore(pane, state, talk)
         row.lines.take_shares(state.share for state in states)
 
     async def _conversation(self, state: PaneState) -> Conversation | None:
@@ -108,8 +110,32 @@ class WorkspaceKeeper:
         """How everything stands now."""
         row, default = self._row, self._default()
         panes = zip(row.panes, row.lines.shares, strict=True)
-        states = tuple(replace(pane.state(default), share=share) for pane, share in panes)
+        states = tuple(replace(state_of(pane, default), share=share) for pane, share in panes)
         return Workspace(panes=states, focused=row.place, linked=row.link.is_on, run=self.run)
+
+
+def state_of(pane: ChatPane, default: ChatSettings) -> PaneState:
+    """How a pane stands; `default` is what a new chat starts with."""
+    conversation = pane.session.conversation
+    return PaneState(
+        settings=None if pane.settings == default else pane.settings,
+        conversation=conversation.id if conversation else None,
+        draft=storable(pane.branches.unsent),
+        files=pane.box.attached.to_keep(),
+    )
+
+
+async def _restore(pane: ChatPane, state: PaneState, conversation: Conversation | None) -> None:
+    """What was typed meanwhile comes after what was typed then."""
+    if state.settings is not None:
+        pane.session.settings = state.settings
+    if conversation is not None:
+        await pane.session.open(conversation)
+        await pane.transcript.show(pane.session.messages)
+        follow_elsewhere(pane)
+    if state.draft:
+        pane.prompt.put(state.draft + pane.prompt.text)
+    pane.box.attached.take_kept(state.files)
 
 
 def _is_untouched(row: PaneRow) -> bool:

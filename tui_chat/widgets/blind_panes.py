@@ -95,7 +95,7 @@ class BlindPanes:
             _mask(pane, Mask(label, max(said, default=0)))
         for pane in self._panes:
             await pane.session.change_settings(pane.settings)
-            pane.load_model()
+            pane.model.load()
 
     def _names(self) -> list[str]:
         """Of each pane, who said the last reply; with the settings that differ where the names are the same."""

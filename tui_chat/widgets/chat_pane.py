@@ -2,13 +2,16 @@
 
     PromptInput.Submitted -> Replies -> Transcript
 
-The one rule: a pane holds its parts together; what is said, and when, is the business of `Replies`.
+    PaneModel      who answers             Branches     other wordings, other replies
+    Replies        what is said, and when  Transcript   what is on the screen
+
+The one rule: a pane holds its parts together; whoever wants one of them goes to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -17,26 +20,21 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.worker import Worker
 
-from engine.errors import UserError
 from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import ChatSettings
-from tui_chat.conversations import Conversation, Conversations, StoredMessage, storable
+from tui_chat.conversations import Conversation, Conversations
 from tui_chat.engines import Engines
-from tui_chat.reply_tokens import Fork
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.newest_hint import tell_of_newer
 from tui_chat.widgets.pane_branches import Branches
 from tui_chat.widgets.pane_elsewhere import follow_elsewhere
-from tui_chat.widgets.pane_replies import STATUS_SECONDS, Replies
-from tui_chat.widgets.pane_title import PaneTitle, progress_bar
+from tui_chat.widgets.pane_model import PaneModel
+from tui_chat.widgets.pane_replies import Replies
+from tui_chat.widgets.pane_title import PaneTitle
 from tui_chat.widgets.prompt_box import PromptBox
 from tui_chat.widgets.prompt_input import PromptInput
 from tui_chat.widgets.transcript import Transcript
-from tui_chat.workspace import PaneState
-
-if TYPE_CHECKING:
-    from tui_chat.token_look import Look
 
 
 class ChatPane(Vertical):
@@ -76,13 +74,11 @@ class ChatPane(Vertical):
         self.place = ""  # "2/3" when there are several panes
         self.linked = False  # what is typed here goes to all panes: whoever holds them sends it
         self._title = PaneTitle()
-        self._conversations = conversations
-        self._engines = engines
-        self._replies = Replies(
-            self, self.session, self.transcript, engines, self.refresh_title, self._turned
+        self.model = PaneModel(self, self.session, engines, self.refresh_title, self._turned)
+        self.replies = Replies(
+            self, self.session, self.transcript, self.model, engines, self.refresh_title, self._turned
         )
-        self.branches = Branches(self, self._replies)
-        self._load_error = ""
+        self.branches = Branches(self, self.replies)
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -99,7 +95,7 @@ class ChatPane(Vertical):
     @property
     def is_replying(self) -> bool:
         """Whether a reply is under way, or waits for its model."""
-        return self._replies.is_under_way
+        return self.replies.is_under_way
 
     @property
     def settings(self) -> ChatSettings:
@@ -108,39 +104,23 @@ class ChatPane(Vertical):
     @property
     def model_name(self) -> str:
         """The loaded model's own name, or how it is referred to; a letter where it is hidden."""
-        return self._title.hidden_as or self._replies.model_name
-
-    @property
-    def not_taken(self) -> tuple[str, ...]:
-        """The settings of replies that do not reach this model; known once it is loaded."""
-        return self._engines.not_taken(self.settings.model)
+        return self._title.hidden_as or self.model.name
 
     def refresh_title(self) -> None:
         """Show the model, what it is doing, and how it samples."""
         if not self.is_attached:
             return
         place = f"{self.place} linked" if self.linked else self.place
-        settings, model = self.settings, self._engines.engine_for(self.settings.model).model
-        sampling = settings.summary_without(self.not_taken)
-        self._title.show(self.model_name, self._status(), sampling, place, settings.persona)
-        continues_text = model is not None and model.chat_format == "completion"
-        self.transcript.invite(continues_text, self.prompt.enter_sends, settings.persona, settings.greeting)
+        settings, model = self.settings, self.model
+        sampling = settings.summary_without(model.not_taken)
+        self._title.show(self.model_name, model.status, sampling, place, settings.persona)
+        self.transcript.invite(
+            model.continues_text, self.prompt.enter_sends, settings.persona, settings.greeting
+        )
         who = "all panes" if self.linked else one_line(settings.persona or self.model_name, 30)
-        invitation = f"A text for {who} to continue" if continues_text else f"Message {who}"
+        invitation = f"A text for {who} to continue" if model.continues_text else f"Message {who}"
         self.prompt.placeholder = plain(f"{invitation}; / for commands")
         self.refresh_bindings()
-
-    def _status(self) -> str:
-        engine = self._engines.engine_for(self.settings.model)
-        if engine.state == "loading":
-            loading = self._engines.progress_of(self.settings.model)
-            return f"{loading.stage}{progress_bar(loading.share)}" if loading else "loading…"
-        if engine.model is None:
-            return "cannot be loaded" if self._load_error else ""
-        step = f"step {engine.model.step:,}" if engine.model.step is not None else ""
-        context = f"context {engine.model.context_length:,}" if engine.model.context_length else ""
-        notes = engine.model.warnings if engine.model.backend == "api" else ()
-        return "  ·  ".join(part for part in (step, engine.model.device, context, *notes) if part)
 
     # ---- the conversation
 
@@ -149,28 +129,6 @@ class ChatPane(Vertical):
         await self.stop()
         await self.session.open(conversation)
         await self._show_session()
-
-    def state(self, default: ChatSettings) -> PaneState:
-        """How this pane stands, to be kept."""
-        conversation = self.session.conversation
-        return PaneState(
-            settings=None if self.settings == default else self.settings,
-            conversation=conversation.id if conversation else None,
-            draft=storable(self.branches.unsent),
-            files=self.box.attached.to_keep(),
-        )
-
-    async def restore(self, state: PaneState, conversation: Conversation | None) -> None:
-        """Stand as in an earlier session; what was typed meanwhile comes after what was typed then."""
-        if state.settings is not None:
-            self.session.settings = state.settings
-        if conversation is not None:
-            await self.session.open(conversation)
-            await self.transcript.show(self.session.messages)
-            follow_elsewhere(self)
-        if state.draft:
-            self.prompt.put(state.draft + self.prompt.text)
-        self.box.attached.take_kept(state.files)
 
     async def begin_anew(self) -> None:
         """An empty conversation."""
@@ -183,7 +141,7 @@ class ChatPane(Vertical):
         await self.transcript.show(self.session.messages)
         self.post_message(self.ConversationChanged(self))
         follow_elsewhere(self)
-        self.load_model()
+        self.model.load()
 
     async def change_settings(self, settings: ChatSettings) -> None:
         """Answer with another model or otherwise from now on."""
@@ -192,24 +150,8 @@ class ChatPane(Vertical):
             await self.stop()
         await self.session.change_settings(settings)
         if other_model:
-            self.load_model()
+            self.model.load()
         self.refresh_title()
-
-    @work(exclusive=True, group="load")
-    async def load_model(self) -> None:
-        """Load the model while the first message is being typed."""
-        engine = self._engines.engine_for(self.settings.model)
-        self._load_error = ""
-        ticking = self.set_interval(STATUS_SECONDS, self.refresh_title)
-        try:
-            await engine.load()
-        except UserError as error:
-            self._load_error = str(error)
-            self.notify(str(error), title="The model cannot be loaded", severity="warning", markup=False)
-        finally:
-            ticking.stop()
-            self.refresh_title()
-            self._turned()  # its model has a name now
 
     # ---- sending and replying
 
@@ -221,45 +163,20 @@ class ChatPane(Vertical):
             await self.branches.send(event.text)
         elif not self.linked:
             event.stop()
-            if self._replies.is_free():
-                self._replies.send(event.text, event.prompt.accept)
+            if self.replies.is_free():
+                self.replies.send(event.text, event.prompt.accept)
 
     def ask(self, text: str, prompt: PromptInput | None = None, seed: int | None = None) -> None:
         """Send a message as if it had been typed, or because it was typed in `prompt`."""
         if not self.is_replying:
-            self._replies.send(text, prompt.accept if prompt else None, seed)
-
-    def tell(self, companion: str, topic: str = "") -> None:
-        """Let a companion speak: a "joke", or a "poem"."""
-        if self._replies.is_free():
-            self._replies.tell(companion, topic)
-
-    def take(self, reply: StoredMessage) -> None:
-        """Put a reply beside the one to the last question."""
-        if not self.is_replying:
-            self._replies.take(reply)
-
-    async def fork(self, fork: Fork) -> None:
-        """Go on with another token, in a reply beside the one that is forked; its model answers from now on.
-
-        Raises:
-            UserError: when the model cannot be remembered; nothing was said then.
-        """
-        await self.stop()
-        if fork.model != self.settings.model:
-            await self.change_settings(self.settings.with_changes("fork", model=fork.model))
-        self._replies.fork(fork)
+            self.replies.send(text, prompt.accept if prompt else None, seed)
 
     async def stop(self) -> None:
         """Stop the reply and wait until what was said is saved."""
-        await self._replies.stop()
-
-    def is_free(self) -> bool:
-        """Whether something can be said now; tells the user when not."""
-        return self._replies.is_free()
+        await self.replies.stop()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        self._replies.worker_changed(event.worker)
+        self.replies.worker_changed(event.worker)
 
     async def action_stop(self) -> None:
         await self.stop()
@@ -268,7 +185,7 @@ class ChatPane(Vertical):
         self.branches.cancel_edit()
 
     def action_regenerate(self) -> None:
-        self._replies.another()
+        self.replies.another()
 
     def action_edit_last(self) -> None:
         self.branches.of_last("edit")
@@ -277,16 +194,6 @@ class ChatPane(Vertical):
     async def change_branch(self, event: MessageView.BranchRequested) -> None:
         event.stop()
         await self.branches.do(event.deed, event.view.message)
-
-    async def look_at(self, reply: StoredMessage) -> Look:
-        """What the token microscope needs for a reply.
-
-        Raises:
-            UserError: when no model that runs here said it.
-        """
-        from tui_chat.token_look import look_at  # here: the first paint does not need it
-
-        return await look_at(self.session, reply, self._engines, self._conversations)
 
     @on(MessageView.LookRequested)
     @work(exclusive=True, group="look")
@@ -297,14 +204,6 @@ class ChatPane(Vertical):
 
         await pane_dialogs.look_at_tokens(self, event.view.message)
         self._turned()  # an engine that was only looked with is closed
-
-    def look_at_last_reply(self) -> None:
-        """The last reply of a model, token by token."""
-        views = [view for view in self.transcript.views if view.message.model]
-        if views:
-            self.post_message(MessageView.LookRequested(views[-1]))
-        else:
-            self.notify("There is no reply of a model yet.", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "cancel_edit":  # before a reply is stopped: its key is named in the box

@@ -18,19 +18,17 @@ from textual.worker import Worker, WorkerError
 
 from engine.errors import UserError
 from tui_chat.chat_session import ChatSession, whole
-from tui_chat.chat_settings import short_reference
 from tui_chat.companions_in_chat import Turn, companions_of, literal
 from tui_chat.conversations import StoredMessage
 from tui_chat.engines import AppEngine, Engines
 from tui_chat.key_bindings import key_in_words
 from tui_chat.reply_tokens import Fork
+from tui_chat.widgets.pane_model import STATUS_SECONDS, PaneModel
 from tui_chat.widgets.transcript import Transcript
 from tui_chat.workers import start_worker
 
 if TYPE_CHECKING:
     from tui_chat.companions.asked_model import AskedModel as Teller
-
-STATUS_SECONDS = 0.5
 
 
 class Replies:
@@ -41,6 +39,7 @@ class Replies:
         pane: Widget,
         session: ChatSession,
         transcript: Transcript,
+        model: PaneModel,
         engines: Engines,
         on_state: Callable[[], None],
         on_turn: Callable[[], None],
@@ -49,17 +48,12 @@ class Replies:
         self._pane = pane
         self._session = session
         self._transcript = transcript
+        self._model = model
         self._engines = engines
         self._on_state = on_state
         self._on_turn = on_turn
         self._companions = companions_of(pane, engines, session)
         self._worker: Worker[None] | None = None
-
-    @property
-    def model_name(self) -> str:
-        """The loaded model's own name, or how it is referred to."""
-        model = self._engine.model
-        return model.name if model else short_reference(self._session.settings.model)
 
     @property
     def is_under_way(self) -> bool:
@@ -85,9 +79,10 @@ class Replies:
         """What the user says, at the end or as another wording `beside` a message; `accept` hears that it is safe."""
         self._begin(partial(self._converse, text, accept, seed, beside))
 
-    def tell(self, companion: str, topic: str) -> None:
-        """Let a companion begin."""
-        self._begin(partial(self._tell_of, companion, topic))
+    def tell(self, companion: str, topic: str = "") -> None:
+        """Let a companion begin: with a "joke", or a "poem"."""
+        if self.is_free():
+            self._begin(partial(self._tell_of, companion, topic))
 
     def another(self) -> None:
         """Another reply to what was said last, beside the one there is; of a joke or a poem, the next one."""
@@ -102,8 +97,9 @@ class Replies:
         self._begin(partial(self._say_again, after, seed))
 
     def take(self, reply: StoredMessage) -> None:
-        """Another reply to the last question, that was made elsewhere."""
-        self._begin(lambda: whole(self._take(reply)))
+        """Another reply to the last question, that was made elsewhere; nothing while one is being said."""
+        if not self.is_under_way:
+            self._begin(lambda: whole(self._take(reply)))
 
     def fork(self, fork: Fork) -> None:
         """A reply that begins with another one's tokens, beside it."""
@@ -136,10 +132,6 @@ class Replies:
             self._on_state()
 
     # ---- the turns themselves
-
-    @property
-    def _engine(self) -> AppEngine:
-        return self._engines.engine_for(self._session.settings.model)
 
     async def _converse(
         self, text: str, accept: Callable[[str], None] | None, seed: int | None, beside: int | None
@@ -199,7 +191,7 @@ class Replies:
     ) -> None:
         """The pane's model speaks, or a `teller` in a companion's name."""
         engine, reference = (
-            (teller, teller.reference) if teller else (self._engine, self._session.settings.model)
+            (teller, teller.reference) if teller else (self._model.engine, self._session.settings.model)
         )
         try:
             await whole(self._begin_reply(seed, fork, after, teller))
@@ -219,7 +211,7 @@ class Replies:
     async def _begin_reply(
         self, seed: int | None, fork: Fork | None, after: int | None, teller: Teller | None
     ) -> None:
-        name, model = (teller.name, "") if teller else (self.model_name, None)
+        name, model = (teller.name, "") if teller else (self._model.name, None)
         await self._session.begin_reply(name, seed, fork, after, model)
         await self._transcript.add(self._session.messages)
 
@@ -236,7 +228,7 @@ class Replies:
         self._transcript.tell(said or waits.get(engine.state, "thinking…"))
 
     async def _say_again(self, after: int, seed: int | None) -> None:
-        await self._engine.load()  # a model that is not there leaves the reply on show
+        await self._model.engine.load()  # a model that is not there leaves the reply on show
         await self._reply(seed, after=after)
 
     async def _take(self, reply: StoredMessage) -> None:

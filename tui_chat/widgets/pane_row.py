@@ -89,7 +89,7 @@ class PaneRow(Horizontal):
         sent = self.pane.prompt.sent
         pane = await self.mount_pane(settings)
         pane.prompt.remember(sent)
-        pane.load_model()
+        pane.model.load()
         self.focus_pane(len(self._panes) - 1)
         return pane
 

@@ -123,11 +123,11 @@ class SettingsDrawer(Vertical):
         if pane is not self._pane:
             self._take_prompt()
             self._pane, self._shown = pane, None
-        if pane.settings is not self._shown or pane.not_taken != self._not_taken:
+        if pane.settings is not self._shown or pane.model.not_taken != self._not_taken:
             self._show(pane.settings)
 
     def _show(self, settings: ChatSettings) -> None:
-        before, self._shown, self._not_taken = self._shown, settings, self._pane.not_taken
+        before, self._shown, self._not_taken = self._shown, settings, self._pane.model.not_taken
         default = self._default()
         who, number = settings.persona or self._pane.model_name, self._pane.place.partition("/")[0]
         title = (
