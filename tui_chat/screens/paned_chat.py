@@ -5,8 +5,6 @@ The one rule: an action is that of the pane that has the focus or had it last, u
 
 from __future__ import annotations
 
-from functools import partial
-
 from textual import on, work
 
 from engine.model_library import run_of
@@ -66,8 +64,12 @@ class PanedChat(ListedChat):
         current = self.pane.session.conversation
         self._list.show_open(open_ones, current.id if current else None)
         self._tabs.show([pane.model_name for pane in self.panes], self._row.place, self._shown)
-        models = {pane.settings.model for pane in self.panes}
-        start_worker(self, partial(self._engines.keep_only, models))
+        start_worker(self, self._close_unused)
+
+    async def _close_unused(self) -> None:
+        await self._engines.keep_only(
+            {pane.settings.model for pane in self.panes}
+        )  # of now, not of when it began
 
     # ---- actions
 
