@@ -108,3 +108,16 @@ async def test_saying_not_now_asks_the_run_for_nothing() -> None:
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert not runs["new"].run.has_wish("save")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("starting", "has not begun to learn yet"), ("stopped", "has no checkpoint to chat with")],
+)
+async def test_without_anything_to_chat_with_it_is_said_whether_there_will_be(state: str, words: str) -> None:
+    FakeRun(runs_path(), "only").status(state=state)
+    app = TrainingApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await pilot.press("c")
+        await until(pilot, lambda: any(words in notice.message for notice in app._notifications))

@@ -301,6 +301,10 @@ class TrainingScreen(RunSteering):
             await self.app.chat_with(f"run:{watched.run.name}@{which}")  # type: ignore[attr-defined]
         elif watched.status.state == "running":
             self._save_then_chat(watched.run)
+        elif watched.status.state == "starting":
+            self._say(
+                "This run has not begun to learn yet. Once it has, it can save a checkpoint to chat with."
+            )
         else:
             self._say("This run has no checkpoint to chat with.", "warning")
 
