@@ -76,6 +76,20 @@ async def test_another_model_gives_its_reply_to_the_last_question_with_the_same_
         assert first.model_name == "fake builtin"
 
 
+async def test_the_cursor_begins_on_another_model_than_the_one_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = [ModelEntry(reference=name, card=ModelCard(name=name)) for name in ("builtin", "run:poet")]
+    monkeypatch.setattr(model_picker, "list_models", lambda: known)
+    app = fake_app()
+    async with app.run_test(size=(200, 50)) as pilot:
+        run_command(app, "Compare two models")
+        await until(pilot, lambda: isinstance(app.screen, ModelPicker) and "run:poet" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(app.chat.panes) == 2)
+        assert app.chat.panes[1].settings.model == "run:poet"
+
+
 async def test_other_settings_begin_beside_the_same_conversation_with_the_settings_open() -> None:
     engines = FakeEngines()
     app = fake_app(engines)

@@ -66,7 +66,7 @@ async def _beside_another_model(chat: ChatScreen) -> bool:
     from tui_chat.screens.model_picker import ModelPicker  # here: the first paint does not need it
 
     pane, title = chat.pane, "Compare blind with which model?"
-    reference = await chat.app.push_screen_wait(ModelPicker(pane.settings.model, "", title))
+    reference = await chat.app.push_screen_wait(ModelPicker(pane.settings.model, "", title, True))
     settings = pane.settings.with_changes("comparison", model=reference or "")
     return bool(reference) and await _open(chat.query_one(PaneRow), pane, settings, asks=False)
 
@@ -75,7 +75,7 @@ async def _with_model(chat: ChatScreen, query: str, title: str) -> None:
     from tui_chat.screens.model_picker import ModelPicker  # here: the first paint does not need it
 
     pane = chat.pane
-    reference = await chat.app.push_screen_wait(ModelPicker(pane.settings.model, query, title))
+    reference = await chat.app.push_screen_wait(ModelPicker(pane.settings.model, query, title, True))
     if reference:
         settings = pane.settings.with_changes("comparison", model=reference)
         await _open(chat.query_one(PaneRow), pane, settings, asks=True)

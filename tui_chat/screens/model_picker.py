@@ -34,7 +34,7 @@ _KEYS = (
     ("models.checkpoints", "checkpoints of a run"),
     ("models.cancel", "cancels"),
 )
-_PLACEHOLDER = "Filter, or type a folder, run:NAME, hf:OWNER/NAME or api:SERVER/MODEL"
+_PLACEHOLDER = "Filter, or a folder, run:NAME, hf:OWNER/NAME or api:PROVIDER/MODEL"
 _PATH_MARKS = ("hf:", "run:", "/", "~", ".", "api:")
 
 
@@ -49,9 +49,16 @@ class ModelPicker(ModalScreen[str | None]):
         Binding("left", "hide_checkpoints", "All models", id="models.all", priority=True),
     ]
 
-    def __init__(self, current: str, query: str = "", title: str = "Choose a model") -> None:
-        """`query` stands in the box from the beginning."""
+    def __init__(
+        self,
+        current: str,
+        query: str = "",
+        title: str = "Choose a model",
+        wants_another: bool = False,
+    ) -> None:
+        """`query` stands in the box from the beginning; the cursor on `current`, unless another one is wanted."""
         super().__init__()
+        self._wants_another = wants_another
         self._current = current
         self._query, self._title = query, title
         self._entries: list[ModelEntry] = []
@@ -64,7 +71,7 @@ class ModelPicker(ModalScreen[str | None]):
             yield Input(
                 self._query,
                 select_on_focus=False,  # what stands there is gone on with
-                placeholder="Filter, or type a folder, run:NAME, hf:OWNER/NAME or api:PROVIDER/MODEL",
+                placeholder=_PLACEHOLDER,
                 compact=True,
             )
             options = OptionList(markup=False, compact=True)
@@ -116,9 +123,15 @@ class ModelPicker(ModalScreen[str | None]):
         listed.clear_options()
         listed.add_options([option for _, option in rows])
         self._references = [reference for reference, _ in rows]
-        here = self._current in self._references and (not query or query.endswith("@"))
-        wanted = [self._current] if here else [reference for reference in self._references if reference]
-        listed.highlighted = self._references.index(wanted[0]) if wanted else None
+        listed.highlighted = self._place_to_begin(query)
+
+    def _place_to_begin(self, query: str) -> int | None:
+        choices = [reference for reference in self._references if reference]
+        here = self._current in choices and (not query or query.endswith("@"))
+        if here:
+            others = [reference for reference in choices if reference != self._current]
+            choices = (others if self._wants_another else []) + [self._current]
+        return self._references.index(choices[0]) if choices else None
 
     def _server_rows(self, query: str) -> list[tuple[str, Option]]:
         """The models of servers that match, under a heading; and what servers say instead of a list."""
