@@ -58,7 +58,8 @@ class ThemeChoice:
             self._keep(app.current_theme)
 
     def _keep(self, theme: Theme) -> None:
-        if theme.name == self._kept or self._is_looking:
+        is_passed_over = theme.name != self._app.theme  # told late, of a theme that was only looked at
+        if theme.name == self._kept or self._is_looking or is_passed_over:
             return
         self._kept = theme.name
         try:

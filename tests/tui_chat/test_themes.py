@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from textual.theme import BUILTIN_THEMES
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from engine.errors import UserError
 from engine.paths import config_path
@@ -119,6 +121,16 @@ async def test_themes_are_seen_while_choosing_and_only_the_chosen_one_is_kept() 
         await pilot.press("escape")
         await until(pilot, lambda: app.theme == "textual-dark" and not isinstance(app.screen, ThemePicker))
         assert not config_path().exists()
+        app.action_change_theme()
+        await until(pilot, lambda: isinstance(app.screen, ThemePicker) and len(app.screen._values) > 3)
+        picker = app.screen
+        picker.query_one(OptionList).highlighted = 2
+        picker.dismiss(None)  # before the list has told where its cursor is
+        await until(pilot, lambda: not isinstance(app.screen, ThemePicker))
+        picker.preview(OptionList.OptionHighlighted(picker.query_one(OptionList), Option("late"), 3))
+        app.theme_changed_signal.publish(app.available_themes["nord"])
+        await pilot.pause()
+        assert (app.theme, config_path().exists()) == ("textual-dark", False)
         app.action_change_theme()
         await until(pilot, lambda: isinstance(app.screen, ThemePicker))
         await pilot.press(*"dusk")

@@ -29,15 +29,16 @@ class ThemePicker(ChooseOne):
         others = [Choice(name) for name in names if name != now]
         super().__init__("Theme", [Choice(now, "in use"), *others])
         self._before = now
+        self._is_left = False
 
     @on(OptionList.OptionHighlighted)
     def preview(self, event: OptionList.OptionHighlighted) -> None:
-        """Show the app as it would look."""
-        if event.option_index < len(self._values):
+        """Show the app as it would look; not when the news of the cursor comes after the end of the dialog."""
+        if not self._is_left and event.option_index < len(self._values):
             self.app.theme = self._values[event.option_index]
 
     def dismiss(self, result: str | None = None) -> AwaitComplete:
-        """Leave; without a choice in the colours there were."""
-        if result is None:
-            self.app.theme = self._before
+        """Leave, in the chosen colours or, without a choice, in those there were."""
+        self._is_left = True
+        self.app.theme = self._before if result is None else result
         return super().dismiss(result)
