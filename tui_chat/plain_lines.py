@@ -5,7 +5,7 @@
     with lines.reply() as words: words.feed("Hel"); words.feed("lo there.")
 
 The one rule: text only goes forward. Nothing is coloured, moved, drawn over or drawn twice, and foreign text is
-shown through `visible`.
+shown through `visible`, broken between words where a terminal has an edge.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Literal, TextIO
 
+from tui_chat.line_wrapping import WrappedLines
 from tui_chat.text import visible
 
 Pace = Literal["word", "line"]
@@ -25,12 +26,14 @@ _LONGEST_WAIT = 60  # characters that are kept back for a space to come: many sc
 class Words:
     """A reply on its way: whole words, or whole lines, as they are complete."""
 
-    def __init__(self, out: TextIO, pace: Pace) -> None:
-        self._out = out
+    def __init__(self, out: TextIO, pace: Pace, begun: str = "") -> None:
+        """`begun` is what stands on its first line already."""
+        self._lines = WrappedLines(out)
         self._ends = " \n" if pace == "word" else "\n"
         self._longest = _LONGEST_WAIT if pace == "word" else sys.maxsize
         self._waiting = ""
         self._last = "\n"
+        self._write(begun)
 
     def feed(self, text: str) -> None:
         """More of the reply."""
@@ -51,7 +54,7 @@ class Words:
     def _write(self, text: str) -> None:
         if text:
             self._last = text[-1]
-            print(visible(text), end="", file=self._out, flush=True)
+            self._lines.write(visible(text))
 
 
 class PlainLines:
@@ -105,19 +108,17 @@ class PlainLines:
 
     def say(self, text: str) -> None:
         """Lines of the conversation."""
-        print(visible(text), flush=True)
+        WrappedLines(sys.stdout).write(f"{visible(text)}\n")
 
     def tell(self, text: str) -> None:
         """A sentence about what is going on."""
         sys.stdout.flush()
-        print(visible(text), file=sys.stderr, flush=True)
+        WrappedLines(sys.stderr).write(f"{visible(text)}\n")
 
     @contextmanager
     def reply(self, speaker: str) -> Iterator[Words]:
         """The words of a reply, below or behind who says them; however it ends, its line ends too."""
-        print(speaker, end=" ", flush=True)
-        words = Words(sys.stdout, self._pace)
-        words._last = " "
+        words = Words(sys.stdout, self._pace, f"{speaker} ")
         try:
             yield words
         finally:
