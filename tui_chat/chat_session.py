@@ -27,6 +27,7 @@ from engine.wire import LoadedModel
 from tui_chat.asked_messages import APP_NAME, GREETING, asked_messages
 from tui_chat.attachments import without_attachments
 from tui_chat.chat_settings import ChatSettings, restored, with_seed
+from tui_chat.conversation_records import completed
 from tui_chat.conversation_tree import ConversationTree
 from tui_chat.conversations import Conversation, Conversations, StoredMessage
 from tui_chat.engines import AppEngine
@@ -243,7 +244,7 @@ class ChatSession:
                         said_by = said_by or engine.model
                     log.take(event)
                     if isinstance(event, GenerationDone):
-                        ending = _completed(begun, event)
+                        ending = completed(begun, event)
                     else:
                         self._count_chunk()
                         pieces.append(event.text)
@@ -326,20 +327,6 @@ class ChatSession:
 def _cut_off(message: StoredMessage) -> StoredMessage:
     """A reply that was being said when its app ended."""
     return replace(message, status="stopped") if message.status == "streaming" else message
-
-
-def _completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:
-    return replace(
-        begun,
-        status="stopped" if done.finish_reason == "cancelled" else "complete",
-        prompt_tokens=done.prompt_tokens,
-        completion_tokens=done.completion_tokens,
-        tokens_per_second=done.tokens_per_second,
-        dropped_messages=done.dropped_messages,
-        dropped_tokens=done.dropped_tokens,
-        finish_reason=done.finish_reason,
-        seed=done.seed,
-    )
 
 
 def _signed(message: StoredMessage, said_by: LoadedModel | None) -> StoredMessage:

@@ -56,6 +56,13 @@ def add_engine_flags(
     )
 
 
+def add_changes_flag(parser: argparse.ArgumentParser, help: str) -> None:
+    """Settings of a run, one by one."""
+    parser.add_argument(
+        "--set", dest="changes", metavar="KEY=VALUE", action="extend", nargs="+", default=[], help=help
+    )
+
+
 def add_sampling_flags(parser: argparse.ArgumentParser, longest: str = "", temperature: str = "") -> None:
     """How it replies; the texts are notes on the defaults of the command."""
     parser.add_argument("--max-new-tokens", type=int, metavar="N", help=f"longest reply{longest}")

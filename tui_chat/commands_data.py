@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError
+from tui_chat.command_flags import add_changes_flag
 from tui_chat.quantities import counted
 
 if TYPE_CHECKING:  # reading the help should not load what reads data
@@ -62,15 +63,8 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
         "--method", choices=("pretraining", "fine_tuning"), help="default: fine_tuning for conversations"
     )
     data.add_argument("--context-length", type=int, metavar="N", help="default: the model's own")
-    data.add_argument(
-        "--set",
-        dest="changes",
-        metavar="KEY=VALUE",
-        action="extend",
-        nargs="+",
-        default=[],
-        help="settings of the run, as for train: packing=false, prompt_loss=0.1, test_share=0.1",
-    )
+    about = "settings of the run, as for train: packing=false, prompt_loss=0.1, test_share=0.1"
+    add_changes_flag(data, about)
     data.add_argument("--rows", type=int, metavar="N", help="rows to show token by token")
     data.add_argument("--json", action="store_true", help="print one JSON object per file")
     data.set_defaults(run=_run_data)

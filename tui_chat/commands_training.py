@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError, said_with
 from engine.paths import runs_path
+from tui_chat.command_flags import add_changes_flag
 from tui_chat.commands_data import add_data_command
 from tui_chat.commands_plot import add_plot_options, plot_runs
 from tui_chat.commands_preflight import refuse_what_cannot_fit, show_preflight
@@ -46,15 +47,8 @@ def add_training_commands(subparsers: argparse._SubParsersAction[Any]) -> None:
         "what", metavar="RECIPE|CONFIG.toml|DATA", nargs="?", help="without it, recipes are listed"
     )
     train.add_argument("--name", help="name of the run; made from data and date when left out")
-    train.add_argument(
-        "--set",
-        dest="changes",
-        metavar="KEY=VALUE",
-        action="extend",
-        nargs="+",
-        default=[],
-        help="change settings of the recipe or file; names of transformers.Trainer are understood too",
-    )
+    about = "change settings of the recipe or file; names of transformers.Trainer are understood too"
+    add_changes_flag(train, about)
     train.add_argument(
         "--foreground", action="store_true", help="stay and show progress; Ctrl+C saves and stops"
     )

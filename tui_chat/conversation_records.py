@@ -5,10 +5,13 @@ The one rule: a record is a copy. Changing what is kept is the business of `conv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.chat import Role
+
+if TYPE_CHECKING:
+    from engine.generation import GenerationDone
 
 # "elsewhere" is never stored: a reply that streams, and whose writer is another app, or another pane.
 Status = Literal["complete", "streaming", "elsewhere", "stopped", "error"]
@@ -74,3 +77,18 @@ def values_of(message: StoredMessage, fields: tuple[str, ...]) -> tuple[Any, ...
 def storable(text: str) -> str:
     """`text` without lone surrogates, which SQLite and JSON refuse."""
     return text.encode("utf-8", "replace").decode()
+
+
+def completed(begun: StoredMessage, done: GenerationDone) -> StoredMessage:
+    """The message with what its engine told at the end."""
+    return replace(
+        begun,
+        status="stopped" if done.finish_reason == "cancelled" else "complete",
+        prompt_tokens=done.prompt_tokens,
+        completion_tokens=done.completion_tokens,
+        tokens_per_second=done.tokens_per_second,
+        dropped_messages=done.dropped_messages,
+        dropped_tokens=done.dropped_tokens,
+        finish_reason=done.finish_reason,
+        seed=done.seed,
+    )

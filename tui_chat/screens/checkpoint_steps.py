@@ -30,7 +30,7 @@ from engine.generation import GenerationDone, GenerationEvent, GenerationSetting
 from engine.model_library import ModelEntry, list_checkpoints, run_of
 from tui_chat.chat_session import ChatSession
 from tui_chat.chat_settings import weights_in_words, with_seed
-from tui_chat.conversations import StoredMessage
+from tui_chat.conversation_records import StoredMessage, completed
 from tui_chat.engines import AppEngine
 from tui_chat.text import one_line, plain
 from tui_chat.widgets.dialog_keys import DialogKeys
@@ -165,7 +165,7 @@ class CheckpointSteps(ModalScreen[StoredMessage | None]):
             async with aclosing(cast(AsyncGenerator[GenerationEvent, None], stream)) as events:
                 async for event in events:
                     if isinstance(event, GenerationDone):
-                        ending = _completed(ending, event)
+                        ending = completed(ending, event)
                     else:
                         said.append(event.text)
                         view.feed(event.text)
@@ -245,17 +245,3 @@ def kept_checkpoints(run: str) -> list[ModelEntry]:
 
 def _step(entry: ModelEntry) -> int:
     return int(entry.reference.rpartition("-")[2])
-
-
-def _completed(reply: StoredMessage, done: GenerationDone) -> StoredMessage:
-    return replace(
-        reply,
-        status="complete",
-        prompt_tokens=done.prompt_tokens,
-        completion_tokens=done.completion_tokens,
-        tokens_per_second=done.tokens_per_second,
-        dropped_messages=done.dropped_messages,
-        dropped_tokens=done.dropped_tokens,
-        finish_reason=done.finish_reason,
-        seed=done.seed,
-    )
