@@ -221,7 +221,7 @@ STEPS: dict[str, Step] = {
 QUIET = {"import"}  # shows nothing before something was typed
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)

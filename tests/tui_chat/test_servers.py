@@ -90,7 +90,7 @@ async def test_escape_closes_the_connection_and_keeps_the_text() -> None:
             await send(pilot, "Hi")
             await until(pilot, lambda: "Half a" in screen_text(here))
             await pilot.press("escape")
-            await asyncio.wait_for(server.closed_by_client.wait(), 2)
+            await asyncio.wait_for(server.closed_by_client.wait(), 10)
             await until(pilot, lambda: settled(here.chat.pane, 2))
             assert here.chat.pane.session.messages[-1].content == "Half a "
 

@@ -144,7 +144,7 @@ async def test_closing_a_stream_closes_the_connection_at_once() -> None:
         async with aclosing(engine.stream(HELLO, GenerationSettings())) as events:  # type: ignore[type-var]
             await anext(events)
             assert engine.state == "answering"
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             await server.closed_by_client.wait()
         assert engine.state == "ready"
         await engine.close()
@@ -154,7 +154,7 @@ async def test_cancelling_while_waiting_for_the_first_word_closes_the_connection
     async with FakeServer(stalls(STREAM)) as server:
         engine = RemoteEngine(provider(server.base_url, first_token_seconds=60), "tiny")
         task = asyncio.create_task(anext(aiter(engine.stream(HELLO, GenerationSettings()))))  # type: ignore[arg-type]
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             while not server.questions:
                 await asyncio.sleep(0.01)
             task.cancel()

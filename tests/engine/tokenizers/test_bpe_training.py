@@ -59,4 +59,4 @@ def test_progress_is_told_in_characters_read():
 def test_a_line_without_an_end_costs_no_more_than_any_text(repeated: str):
     started = time.monotonic()
     train_bpe([f"{repeated * 100_000} the cat the cat", "the cat sat on the mat"], 260)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # a square would take hours
