@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import UserError
 from engine.remote.provider import ProviderSettings
 from engine.wire import Loading
+from tui_chat.asked_messages import is_told
 from tui_chat.chat_session import ChatSession, whole
 from tui_chat.chat_settings import ChatSettings, short_reference
 from tui_chat.companions.settings import CompanionsSection
@@ -222,7 +223,7 @@ class LinearChat:
 
     async def _tell(self, text: str, after: int | None = None) -> None:
         await whole(self.session.told(text, after))
-        self.lines.say(f"Model: {text}")
+        self.lines.say(f"Model: {_plain(text)}")
 
     async def reply(self, teller: Teller | None = None, after: int | None = None) -> None:
         """The model's turn, or that of another one in a companion's name."""
@@ -231,7 +232,7 @@ class LinearChat:
             name = teller.name if teller else (await engine.load()).name
             await whole(self.session.begin_reply(name, model="" if teller else None, after=after))
             with self.lines.reply("Model:") as words:
-                await self.session.reply(engine, words.feed)
+                await self.session.reply(engine, lambda text: words.feed(_plain(text) if teller else text))
         finally:
             await self.session.end_unbegun()
         self._tell_ending(self.session.messages[-1])
@@ -274,7 +275,7 @@ class LinearChat:
     def hear(self, message: StoredMessage) -> None:
         """A message, whole, as it is to be read: corrected if it was."""
         (shown,) = self.session.judgements.corrected([message])
-        self.lines.say(f"{speaker(shown)}: {shown.content}")
+        self.lines.say(f"{speaker(shown)}: {_plain(shown.content) if is_told(shown) else shown.content}")
 
     def begin_anew(self) -> None:
         """The next message begins another conversation."""
@@ -303,3 +304,9 @@ class LinearChat:
         if said and kind != self._told_of and loading is not None and loading.share is None:
             self.lines.tell(f"{said}.")
         self._told_of = kind or self._told_of
+
+
+def _plain(told: str) -> str:
+    from tui_chat.companions.poems import as_plain  # here: read when somebody is told something
+
+    return as_plain(told)

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError
+from tui_chat.asked_messages import is_told
 from tui_chat.attachments import without_attachments
 from tui_chat.conversation_records import StoredMessage
 from tui_chat.slash_commands import Suggestion
@@ -82,7 +83,12 @@ def messages_listed(session: ChatSession, only_mine: bool = False) -> list[Sugge
 
 def beginning(message: StoredMessage) -> str:
     """The first words of a message, without the files it came with."""
-    return one_line(without_attachments(message.content), 60) or "(empty)"
+    text = without_attachments(message.content)
+    if is_told(message):
+        from tui_chat.companions.poems import as_plain  # here: read when somebody was told something
+
+        text = as_plain(text)
+    return one_line(text, 60) or "(empty)"
 
 
 # ---- versions

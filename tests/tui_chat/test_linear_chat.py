@@ -200,7 +200,7 @@ def test_another_reply_stands_beside_the_first() -> None:
     shown = chat("Hello", "/retry", engines=engines).shown
     assert shown[1:3] == ["Model: Hello there.", "Model: Hello there."]
     assert engines["builtin"].asked[0] == engines["builtin"].asked[1]
-    told = [line for line in chat("a haiku, please", "/retry").shown if line.startswith("Model: **")]
+    told = [line for line in chat("a haiku, please", "/retry").shown if line.startswith("Model: ")]
     assert len(set(told)) == 2  # of a poem, another one
 
 
@@ -401,6 +401,14 @@ def test_a_joke_waits_for_its_question_and_a_poem_for_its_topic() -> None:
     assert "What shall the poem be about?" in shown[1]
     assert "rain" in shown[2].lower()
     assert not engines["builtin"].asked
+
+
+def test_a_poem_has_no_signs_of_markdown_told_or_heard_again() -> None:
+    shown = chat("write a poem about rain", "/messages 2", "/messages").shown
+    told, again, listed = shown[1], shown[2], shown[4]
+    assert told.startswith("Model: Rain on the Roof\n\n") and told == again
+    assert not set("*\\") & set(told + listed) and "  \n" not in told
+    assert "2, Model: Rain on the Roof" in listed
 
 
 def test_a_reply_is_shown_in_whole_words_or_whole_lines() -> None:

@@ -68,3 +68,10 @@ def escaped(line: str) -> str:
     line = re.sub(r"([\\`*_\[\]<>&~|#])", r"\\\1", line)
     line = re.sub(r"^([-+=])", r"\\\1", line)
     return re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+
+
+def as_plain(told: str) -> str:
+    """What a companion told, without the signs of Markdown: for plain lines."""
+    text = re.sub(r"^(\*{1,2})(.+)\1[ \t]*$", r"\2", told, flags=re.MULTILINE)  # a title, an excuse
+    text = re.sub(r"[ \t]+\n", "\n", text)
+    return re.sub(r"\\([\\`*_\[\]<>&~|#+=.)-])", r"\1", text)

@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from engine.errors import UserError
-from tui_chat.companions.poems import Poem, as_markdown, has_form, read_poems, shipped_poems
+from tui_chat.companions.poems import Poem, as_markdown, as_plain, has_form, read_poems, shipped_poems
 
 SEA = Poem(title="Tide", topics=("sea", "ocean"), text="It comes,\nit goes.")
 
@@ -56,6 +56,7 @@ def test_a_poem_full_of_signs_is_shown_as_it_was_written():
     title, body = ("".join(_as_seen(child) for child in token.children or ()) for token in paragraphs)
     assert title == "*Signs*"
     assert body.split("\n") == lines
+    assert as_plain(as_markdown(poem)) == "*Signs*\n\n" + "\n".join(lines) + "\n"
 
 
 def _as_seen(token) -> str:
