@@ -158,7 +158,7 @@ def export_conversations(options: argparse.Namespace) -> int:
     if path is None:
         _print(exported.text)
         return 0
-    path = save(exported, path, replace=options.force)
+    path = save(exported, path, options.force, "replace it with --force.")
     facts = {
         "file": str(path),
         "format": format,

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import UserError
+from tui_chat.attachments import given_path
 from tui_chat.conversation_shelf import Shelf, Shelved, clean_tags
 from tui_chat.conversations import Conversations
 from tui_chat.text import one_line
 
 # What reads and writes files is imported where it is needed: the first paint is not.
 
+FORCE = "--force"  # before the name of a file: it may be replaced
 _LONGEST_TITLE = 120
 
 
@@ -76,14 +78,27 @@ def undo_delete(conversations: Conversations) -> tuple[int | None, str]:
 
 
 def export(
-    conversations: Conversations, ids: Sequence[int], path: Path, format: str = "", replace: bool = False
+    conversations: Conversations,
+    ids: Sequence[int],
+    path: Path,
+    format: str = "",
+    replace: bool = False,
+    how: str = "let it be replaced.",
 ) -> str:
     """Write these conversations to a file, in the format that its name asks for unless one is named."""
     from tui_chat.conversation_export import FORMATS, format_of, in_words, save
     from tui_chat.conversation_transfer import Transfer
 
     exported = FORMATS[format or format_of(path)].write(Transfer(conversations.file).records(ids))
-    return in_words(exported, save(exported, path, replace))
+    return in_words(exported, save(exported, path, replace, how))
+
+
+def export_as_typed(conversations: Conversations, conversation: int, typed: str) -> str:
+    """The same for the one file that a person names after `/export`; behind `--force` it may be there."""
+    is_forced = typed.split(maxsplit=1)[:1] == [FORCE]
+    path = given_path(typed.removeprefix(FORCE) if is_forced else typed)
+    how = f"replace it with: /export {FORCE} {one_line(typed, 200)}"
+    return export(conversations, [conversation], path, replace=is_forced, how=how)
 
 
 def take_in(conversations: Conversations, path: Path) -> str:

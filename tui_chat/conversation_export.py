@@ -148,8 +148,8 @@ def taken(path: Path) -> bool:
         return False
 
 
-def save(exported: Exported, path: Path, replace: bool = False) -> Path:
-    """Write a file, readable by the user only.
+def save(exported: Exported, path: Path, replace: bool = False, how: str = "let it be replaced.") -> Path:
+    """Write a file, readable by the user only; `how` one that is there is replaced.
 
     Raises:
         UserError: when there is nothing to write, the file is there already, or it cannot be written.
@@ -160,7 +160,7 @@ def save(exported: Exported, path: Path, replace: bool = False) -> Path:
         raise UserError("There is nothing to export: no conversation with a reply.")
     path = path.absolute()
     if taken(path) and not replace:
-        raise UserError(f"{path}: this file is there already. Choose another name, or let it be replaced.")
+        raise UserError(f"{path}: this file is there already. Choose another name, or {how}")
     try:
         if path.is_dir():
             raise UserError(f"{path}: this is a folder. Name a file in it.")

@@ -88,9 +88,7 @@ class LinearShelfCommands:
         self._chat.lines.tell(f"Tags of this conversation: {own}. In use, with how often: {everywhere}.")
 
     async def _export(self, typed: str) -> None:
-        path = given_path(typed)
-        words = await asyncio.to_thread(deeds.export, self._chat.conversations, [self._conversation], path)
-        self._chat.lines.tell(words)
+        await self._do(deeds.export_as_typed, typed)
 
     async def _import(self, typed: str) -> None:
         path = given_path(typed)

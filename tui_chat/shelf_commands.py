@@ -52,9 +52,14 @@ async def _rename(pane: ChatPane, argument: str) -> None:
 async def _export(pane: ChatPane, argument: str) -> None:
     conversation = _conversation_of(pane).id
     if argument:
-        await _do(pane, deeds.export, [conversation], given_path(argument))
+        await _do(pane, deeds.export_as_typed, conversation, argument)
     else:
         app_of(pane).chat.change_chat("export")
+
+
+def _exported_paths(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    force, space, path = argument.rpartition(f"{deeds.FORCE} ")
+    return [replace(found, value=f"{force}{space}{found.value}") for found in paths(pane, path)]
 
 
 async def _import(pane: ChatPane, argument: str) -> None:
@@ -109,7 +114,7 @@ SHELF_COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("pin", _change("pin")),
     described("tag", _tag, _tags_in_use),
     described("untag", _untag, _tags_here),
-    described("export", _export, paths, aliases=("save",)),
+    described("export", _export, _exported_paths, aliases=("save",)),
     described("import", _import, paths),
     described("delete", _change("delete")),
     described("undo", _change("undo")),

@@ -99,7 +99,7 @@ def test_an_export_goes_to_stdout_or_to_a_file_whose_name_says_the_format(
 def test_an_export_replaces_no_file_without_force(run: Run, two: tuple[int, int]) -> None:
     Path("mine.md").write_text("my novel")
     code, _, err = run("export", "--all", "-o", "mine.md")
-    assert (code, "is there already" in err) == (1, True)
+    assert (code, "is there already" in err, "replace it with --force." in err) == (1, True, True)
     assert Path("mine.md").read_text() == "my novel"
     assert run("export", "--all", "-o", "mine.md", "--force")[0] == 0
     assert Path("mine.md").read_text().startswith("# Cats")

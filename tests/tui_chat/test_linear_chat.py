@@ -324,6 +324,15 @@ def test_a_conversation_is_tagged_pinned_named_exported_deleted_and_brought_back
     assert shown[13].startswith("Imported 0 conversations. 1 was here already")
 
 
+def test_a_file_that_is_there_is_replaced_as_the_refusal_says(tmp_path: Path) -> None:
+    file = tmp_path / "my talk.md"
+    file.write_text("old")
+    refusal = chat("Hello", f"/export {file}").shown[2]
+    assert refusal.endswith(f"or replace it with: /export --force {file}") and file.read_text() == "old"
+    shown = chat(refusal.partition("with: ")[2], conversation="last").shown
+    assert shown[4].startswith("Exported 1 conversation to ") and "Hello there." in file.read_text()
+
+
 def test_a_persona_is_chosen_says_hello_and_is_left_again() -> None:
     engines = FakeEngines()
     typed = ["/persona", "/persona small talker", "Hi", "/persona none", "/new", "Ho"]
