@@ -129,6 +129,7 @@ def _facts(talk: Shelved) -> dict[str, Any]:
 def _line(talk: Shelved, query: str) -> str:
     import time
 
+    from tui_chat.conversation_shelf import found_line
     from tui_chat.text import one_line  # here: it needs Textual, which `--help` should not wait for
 
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(talk.updated))
@@ -137,7 +138,7 @@ def _line(talk: Shelved, query: str) -> str:
         *(["pinned"] if talk.pinned else []),
         *(f"#{tag}" for tag in talk.tags),
     ]
-    below = f"\n{'':>8}{one_line(talk.preview, 90)}" if query and talk.found_in else ""
+    below = f"\n{'':>8}{found_line(talk)}" if query and talk.found_in else ""
     return f"{talk.id:>6}  {when}  {'  '.join(marks)}{below}"
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from tui_chat.conversation_file import ConversationFile
 from tui_chat.conversation_records import storable
+from tui_chat.text import one_line
 
 PAGE = 100  # rows of the list that are read at once
 _LONGEST_TAG = 30
@@ -40,6 +41,10 @@ _FOUND = "AND id IN (SELECT value FROM json_each(:found))"
 _HIT_MESSAGES = """
     SELECT conversation, max(id) FROM messages
     WHERE id IN (SELECT rowid FROM messages_fts WHERE messages_fts MATCH :terms) GROUP BY conversation
+"""
+_HITS_IN_ONE = """
+    SELECT id FROM messages
+    WHERE conversation = :conversation AND id IN (SELECT rowid FROM messages_fts WHERE messages_fts MATCH :terms)
 """
 # FTS5 has `snippet()`, but begins the whole search again for each message that is asked for.
 _CONTENTS = "SELECT id, content FROM messages WHERE id IN (SELECT value FROM json_each(:messages))"
@@ -125,6 +130,12 @@ class Shelf:
             for talk in found
         ]
 
+    def hits(self, conversation: int, query: str) -> list[int]:
+        """The messages of a conversation that have the words of a query."""
+        terms = fts_terms(Wish.from_query(query).words)
+        values = {"terms": terms, "conversation": conversation}
+        return [int(id) for (id,) in self._file.read(_HITS_IN_ONE, values)] if terms else []
+
     def count(self) -> int:
         """How many conversations there are."""
         return int(self._file.read("SELECT count(*) FROM conversations WHERE deleted IS NULL")[0][0])
@@ -194,6 +205,11 @@ def around(text: str, words: str) -> str:
         return text[:_PREVIEW]
     start = len(" ".join(before[: -_WORDS_BEFORE - 1])) + 1
     return f"…{text[start : start + _PREVIEW]}"
+
+
+def found_line(talk: Shelved) -> str:
+    """What stands where a search found something."""
+    return one_line(talk.preview, 90)
 
 
 def clean_tag(text: str) -> str:

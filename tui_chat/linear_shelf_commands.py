@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import UserError
 from tui_chat import conversation_deeds as deeds
 from tui_chat.attachments import given_path
-from tui_chat.conversation_shelf import Shelf, Shelved
+from tui_chat.conversation_shelf import Shelf, Shelved, found_line
 from tui_chat.text import one_line
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class LinearShelfCommands:
             self._chat.lines.tell("There is no such conversation." if words else "There is none yet.")
         for talk in found:
             self._chat.lines.tell(_in_words(talk))
+            if words and talk.found_in:
+                self._chat.lines.tell(f"    {found_line(talk)}")
 
     async def _open(self, which: str) -> None:
         await self._chat.open(which or "last")

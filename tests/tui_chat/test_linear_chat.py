@@ -333,6 +333,14 @@ def test_a_file_that_is_there_is_replaced_as_the_refusal_says(tmp_path: Path) ->
     assert shown[4].startswith("Exported 1 conversation to ") and "Hello there." in file.read_text()
 
 
+def test_a_search_shows_the_line_in_which_it_found_something() -> None:
+    assert chat("A cup\nof tea, please", "/title Evening", "/find tea", "/find").shown[3:6] == [
+        "1: Evening.",
+        "    A cup of tea, please",
+        "1: Evening.",
+    ]
+
+
 def test_a_persona_is_chosen_says_hello_and_is_left_again() -> None:
     engines = FakeEngines()
     typed = ["/persona", "/persona small talker", "Hi", "/persona none", "/new", "Ho"]
