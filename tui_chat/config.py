@@ -248,10 +248,20 @@ def save_setting(path: Path, key: str, value: Any) -> None:
     new_place = (section, *name.split(".")) if section == provider_settings.SECTION else (section, name)
     place = written.get((section, name), new_place)
     changed = toml_text.with_value(text, place, _plain(value), str(path))
-    _, problems = _checked(changed, toml_text.parse(changed, str(path)), str(path))
+    values, problems = _checked(changed, toml_text.parse(changed, str(path)), str(path))
     if problems:
         raise UserError(f"Nothing was saved, since the settings file needs mending first. {problems[0]}")
+    if key == "chat.model" and value is not None:
+        _check_model(value, _built([("file", values)]))
     toml_text.write_text(path, changed)
+
+
+def _check_model(reference: str, config: AppConfig) -> None:
+    # Asked when it is saved, not when it is read: a run that is deleted later is no reason to lose all settings.
+    from tui_chat.model_references import problem_of_model  # here: the first paint does not need it
+
+    if problem := problem_of_model(reference, config.providers):
+        raise UserError(f"chat.model: {problem}")
 
 
 def _plain(value: Any) -> Any:

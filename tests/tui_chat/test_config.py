@@ -1,5 +1,6 @@
 """The settings file: what is refused, what is said about it, and that a person's file is never spoilt."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -290,6 +291,32 @@ def test_a_value_out_of_range_is_not_saved(path: Path) -> None:
     with pytest.raises(UserError, match="temperature must be a number from 0 to 5"):
         save_setting(path, "generation.temperature", 6.0)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("/help vote", "There is no model '/help vote'"),
+        ("run:gone", "There is no run 'gone'"),
+        ("hf:nonsense", "is written hf:OWNER/NAME"),
+        ("api:nowhere/model", "There is no provider 'nowhere'"),
+        ("", "No model is named"),
+    ],
+)
+def test_what_can_be_no_model_is_not_saved_as_one(path: Path, model: str, problem: str) -> None:
+    with pytest.raises(UserError, match=f"chat.model: .*{re.escape(problem)}"):
+        save_setting(path, "chat.model", model)
+    assert not path.exists()
+
+
+def test_a_model_that_is_here_or_can_be_downloaded_or_asked_is_saved(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    save_setting(path, "providers.local.base_url", "http://localhost:8000/v1")
+    for model in ("builtin", str(folder), "hf:owner/name", "api:local/small"):
+        save_setting(path, "chat.model", model)
+        assert load_config(path, {}).config.chat.model == model
 
 
 def test_the_file_is_for_its_owner_only_and_a_link_stays_a_link(tmp_path: Path) -> None:

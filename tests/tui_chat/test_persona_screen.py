@@ -279,6 +279,11 @@ async def test_a_new_one_is_made_in_a_form_that_says_what_is_wrong(size: tuple[i
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "already" in note(screen, "name"))  # and what was typed is still there
         screen.query_one("#name", Input).value = "Bard"
+        screen.query_one("#model", Input).value = "nonsuch"
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "There is no model 'nonsuch'" in note(screen, "model"))
+        screen.query_one("#model", Input).value = ""
         screen.query_one("#system_prompt", TextArea).text = "Sing.\nAlways."
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, PersonaScreen))

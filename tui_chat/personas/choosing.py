@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine import hub
-from engine.errors import UserError
-from engine.model_library import resolve
-from engine.remote.provider import ProviderSettings, find_provider, is_remote, split_reference
+from engine.remote.provider import ProviderSettings
 from tui_chat.chat_settings import ChatSettings
+from tui_chat.model_references import problem_of_model
 from tui_chat.personas.persona import Persona
 
 
@@ -43,14 +42,8 @@ def settings_without(current: ChatSettings, default: ChatSettings) -> ChatSettin
 
 def missing_model(reference: str, providers: Mapping[str, ProviderSettings]) -> str:
     """Why a model cannot be had without a download or more settings; empty when it can, or none is named."""
-    try:
-        if is_remote(reference):
-            find_provider(split_reference(reference)[0], providers)
-        elif reference.startswith("hf:"):
-            if hub.find_in_cache(hub.parse_reference(reference)) is None:
-                return f"It is not on this machine; `tui-chat models pull {reference}` gets it."
-        elif reference:
-            resolve(reference)
-    except UserError as error:
-        return str(error)
-    return ""
+    problem = problem_of_model(reference, providers) if reference else ""
+    is_of_the_hub = not problem and reference.startswith(hub.PREFIX)
+    if is_of_the_hub and hub.find_in_cache(hub.parse_reference(reference)) is None:
+        return f"It is not on this machine; `tui-chat models pull {reference}` gets it."
+    return problem

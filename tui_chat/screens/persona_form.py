@@ -22,7 +22,8 @@ from textual.widgets import Input, Static, TextArea
 from engine.errors import UserError
 from engine.generation import GenerationSettings
 from engine.records import explanation_of
-from tui_chat.config import parse_value
+from tui_chat.config import LoadedConfig, parse_value
+from tui_chat.model_references import problem_of_model
 from tui_chat.personas.persona import TEXTS, Persona, check_persona, problem_of_text
 from tui_chat.screens.question import Question
 from tui_chat.text import plain, visible
@@ -121,6 +122,14 @@ class PersonaForm(ModalScreen[str | None]):
         except UserError as error:
             return str(error)
 
+    def _problem_of_model(self, name: str) -> str:
+        """Why a model that was typed cannot be had; asked when all is typed, and not of one that was there before."""
+        reference = self._typed(name) if name == "model" else ""
+        if not reference or reference == self._persona.model:
+            return ""
+        loaded: LoadedConfig = self.app.loaded  # type: ignore[attr-defined]
+        return problem_of_model(reference, loaded.config.providers)
+
     def _typed(self, name: str) -> str:
         """What stands in a field; as it was, where it was not touched: what is shown has no control characters."""
         if name in _OF_SEVERAL_LINES:
@@ -161,7 +170,7 @@ class PersonaForm(ModalScreen[str | None]):
         if not self.is_current:  # the key was pressed twice
             return
         for name in _LABELS:
-            if problem := self._problem_of(name):
+            if problem := self._problem_of(name) or self._problem_of_model(name):
                 self._tell(name, problem)
                 self.query_one(f"#{name}").focus()
                 return
