@@ -37,7 +37,10 @@ _OTHERWISE = {  # (argument, what it does) where it is not as in the app: there 
     "export": ("FILE", "This conversation as a file: .md, .json, or rows to train on"),
     "import": ("FILE", "Take in conversations: .md, .json, or rows to train on"),
     "tag": ("[TAGS]", "Give this conversation tags; alone: which there are"),
-    "edit": ("[NUMBER]", "Send your last message otherwise, or message NUMBER; the other one is kept"),
+    "edit": (
+        "[NUMBER|TEXT]",
+        "Send your last message otherwise, as TEXT if it is given, or message NUMBER; the other one is kept",
+    ),
     "version": (
         "[NUMBER]",
         "Another version of a message: 2, next, previous, 2 of message 1; alone: which there are",
@@ -57,6 +60,7 @@ _ALIASES: dict[str, tuple[str, ...]] = {
     "version": ("versions",),
     "export": ("save",),
     "new": ("clear",),
+    "retry": ("again", "regenerate"),
 }
 
 
@@ -103,15 +107,11 @@ class LinearCommands:
 
     async def _help(self, name: str) -> None:
         if name:
-            self._explain(self._commands.expect(name.removeprefix("/")))
+            self._chat.lines.tell(self._commands.expect(name.removeprefix("/")).explanation)
             return
         for command in self._commands:
-            self._explain(command)
+            self._chat.lines.tell(command.explanation)
         self._chat.lines.tell("A line that ends with a backslash goes on in the next one.")
-
-    def _explain(self, command: SlashCommand[LinearChat]) -> None:
-        also = f" Also: {', '.join(f'/{name}' for name in command.aliases)}." if command.aliases else ""
-        self._chat.lines.tell(f"{command.usage}: {command.what}.{also}")
 
     async def _model(self, reference: str) -> None:
         if reference:

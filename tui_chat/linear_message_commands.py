@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from tui_chat import judging, versions
-from tui_chat.attachments import named, read_attachment
+from tui_chat.attachments import named, parts_of, read_attachment
 from tui_chat.conversation_records import StoredMessage
 from tui_chat.linear_token_commands import tell_tokens
 from tui_chat.prompt_templates import prompt_templates, template_named
@@ -83,9 +83,13 @@ class LinearMessageCommands:
         return f", version {place.number} of {place.count}" if place.count > 1 else ""
 
     async def _edit(self, typed: str) -> None:
-        message = versions.my_message_named(self._session, typed)
+        message, text = versions.to_edit(self._session, typed)
         number = versions.number_of(self._session, message)
         self._chat.outgoing.edit(message, number)
+        if text:
+            self._tell(f"Message {number}, sent otherwise. /version previous shows the other one.")
+            await self._chat.converse(parts_of(text)[1])
+            return
         shown = "Change it" if self._chat.lines.shows_drafts else f"It is: {_short(message)} Type it anew"
         self._tell(f"Message {number}, to be sent otherwise. {shown}; an empty line leaves it as it is.")
 

@@ -164,11 +164,18 @@ def _joke(pane: ChatPane, argument: str) -> None:
 
 
 async def _help(pane: ChatPane, argument: str) -> None:
+    if argument:
+        pane.notify(pane_commands().expect(argument.removeprefix("/")).explanation, markup=False)
+        return
     choices = [Choice(one.usage, one.what) for one in pane_commands()]
     title = "Commands. //text sends /text as a message"
     chosen = await pane.app.push_screen_wait(ChooseOne(title, choices))
     if chosen is not None:
         pane.box.begin(chosen.partition(" ")[0])
+
+
+def _command_names(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
+    return pane_commands().names_like(f"/{argument.removeprefix('/')}") or []
 
 
 def _theme(pane: ChatPane, argument: str) -> None:
@@ -187,7 +194,7 @@ def _themes(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
 
 
 _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
-    described("help", _help),
+    described("help", _help, _command_names),
     _action("new", "clear"),
     described("model", _model, _models),
     described("persona", _persona, _personas),
@@ -196,7 +203,7 @@ _COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("poem", _poem),
     *(_generation(command, setting) for command, setting in GENERATION_COMMANDS.items()),
     _action("settings"),
-    _action("retry", "regenerate"),
+    _action("retry", "again", "regenerate"),
     described("stop", _stop),
     described("copy", _copy, lambda pane, typed: ranked(typed, [Suggestion("code")])),
     _action("tokens"),

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 # ---- wordings, versions, branches
 
 
-def _edit(pane: ChatPane, argument: str) -> None:
-    pane.branches.edit(versions.my_message_named(pane.session, argument))
+async def _edit(pane: ChatPane, argument: str) -> None:
+    message, text = versions.to_edit(pane.session, argument)
+    pane.branches.edit(message)
+    if text:
+        pane.prompt.put(text)  # from where it is taken when it is safe
+        await pane.branches.send(text)
 
 
 def _my_messages(pane: ChatPane, argument: str) -> Sequence[Suggestion]:

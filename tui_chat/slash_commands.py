@@ -28,7 +28,7 @@ _NAME_UNDER_WAY = re.compile(r"/[A-Za-z0-9_-]*\Z")
 
 # name: (argument, what it does); an argument in brackets may be left out
 KNOWN: dict[str, tuple[str, str]] = {
-    "help": ("", "All commands, with what they do"),
+    "help": ("[NAME]", "All commands, with what they do; or that one"),
     "new": ("", "An empty conversation; this one stays in the list"),
     "model": ("[REFERENCE]", "Answer with another model; alone: choose from a list"),
     "persona": ("[NAME]", "Who the model is to be; alone: choose or make one"),
@@ -51,7 +51,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "template": ("[NAME]", "Put a prompt template into the box"),
     "history": ("", "Search what you sent before"),
     "editor": ("", "Write in your own editor ($VISUAL or $EDITOR)"),
-    "edit": ("[NUMBER]", "Send your last message otherwise, or message NUMBER"),
+    "edit": ("[NUMBER|TEXT]", "Your last message otherwise, or message NUMBER"),
     "version": ("[NUMBER]", "Another version: 2, next, previous; alone: choose"),
     "branch": ("[NUMBER]", "A new chat that begins like this, up to message NUMBER"),
     "vote": ("WORD", "The last reply is better, worse, tie; 'none': no vote"),
@@ -102,6 +102,12 @@ class SlashCommand(Generic[Place]):
     def usage(self) -> str:
         """As it is typed: "/attach PATH"."""
         return f"/{self.name} {self.argument}".rstrip()
+
+    @property
+    def explanation(self) -> str:
+        """How it is typed, what it does, and by which other names."""
+        also = f" Also: {', '.join(f'/{name}' for name in self.aliases)}." if self.aliases else ""
+        return f"{self.usage}: {self.what}.{also}"
 
     @property
     def needs_argument(self) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import UserError
 from tui_chat.asked_messages import is_told
-from tui_chat.attachments import without_attachments
+from tui_chat.attachments import parts_of, without_attachments
 from tui_chat.conversation_records import StoredMessage
 from tui_chat.slash_commands import Suggestion
 from tui_chat.text import one_line
@@ -69,6 +69,17 @@ def my_message_named(session: ChatSession, typed: str) -> StoredMessage:
         return message
     mine = [str(number) for number, said in enumerate(session.messages, 1) if said.role == "user"]
     raise UserError(f"Message {typed} is a reply. Yours are {', '.join(mine)}.")
+
+
+def to_edit(session: ChatSession, typed: str) -> tuple[StoredMessage, str]:
+    """What `/edit` means: a message of the user's, and its new text where that was typed behind the command.
+
+    Raises:
+        UserError: when there is no such message.
+    """
+    text = "" if typed.isdecimal() else typed
+    message = my_message_named(session, "" if text else typed)
+    return message, parts_of(message.content)[0] + text if text else ""
 
 
 def messages_listed(session: ChatSession, only_mine: bool = False) -> list[Suggestion]:

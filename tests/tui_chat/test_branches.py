@@ -311,6 +311,10 @@ async def test_commands_have_what_the_keys_do_by_the_numbers_of_messages() -> No
         await until(pilot, lambda: any("There is no version 3" in n.message for n in app._notifications))
         await give("/branch 1")
         await until(pilot, lambda: words(pane) == ["uno"])
+        await give("/edit eins")
+        await until(pilot, lambda: words(pane) == ["eins", "new reply"] and not pane.prompt.text)
+        await give("/help edit")
+        await until(pilot, lambda: any(n.message.startswith("/edit [") for n in app._notifications))
 
 
 async def test_what_another_app_said_meanwhile_is_there_at_the_next_change_of_branches() -> None:

@@ -197,7 +197,7 @@ def test_a_command_that_cannot_be_done_is_a_sentence_and_is_not_sent(typed: str,
 
 def test_another_reply_stands_beside_the_first() -> None:
     engines = FakeEngines()
-    shown = chat("Hello", "/retry", engines=engines).shown
+    shown = chat("Hello", "/again", engines=engines).shown
     assert shown[1:3] == ["Model: Hello there.", "Model: Hello there."]
     assert engines["builtin"].asked[0] == engines["builtin"].asked[1]
     told = [line for line in chat("a haiku, please", "/retry").shown if line.startswith("Model: ")]
@@ -224,6 +224,14 @@ def test_a_sent_message_is_sent_otherwise_and_both_wordings_are_a_command_away()
     assert shown[12] == "Message 1 stays as it is."
     kept = Conversations.open(conversations_path())
     assert [m.content for m in kept.messages(1) if m.role == "user"] == ["Hello", "Good day"]
+
+
+def test_an_edit_with_the_new_words_is_sent_at_once() -> None:
+    engines = FakeEngines()
+    shown = chat("Hello", "/edit Tell me about birds", "/edit 99", engines=engines).shown
+    assert shown[2] == "Message 1, sent otherwise. /version previous shows the other one."
+    assert [message.content for message in engines["builtin"].asked[1]] == ["Tell me about birds"]
+    assert "There is no message 99." in shown[4]
 
 
 def test_an_edit_that_another_command_interrupts_is_left_and_says_so() -> None:

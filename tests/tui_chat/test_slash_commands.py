@@ -94,7 +94,15 @@ def test_names_are_completed_by_their_beginning_then_by_their_letters() -> None:
 
 @pytest.mark.parametrize(
     ("elsewhere", "here"),
-    [("clear", "new"), ("save", "export"), ("search", "find"), ("bye", "quit"), ("q", "quit")],
+    [
+        ("clear", "new"),
+        ("save", "export"),
+        ("search", "find"),
+        ("bye", "quit"),
+        ("q", "quit"),
+        ("again", "retry"),
+        ("regenerate", "retry"),
+    ],
 )
 def test_names_that_other_chats_have_do_what_one_expects(elsewhere: str, here: str) -> None:
     command = SlashCommands(pane_commands()).named(elsewhere)
