@@ -20,6 +20,7 @@ run: $(READY)      ## open the app
 	@$(BIN)/tui-chat
 
 test: $(READY)     ## the test suite
+	@$(BIN)/python -m compileall -q engine trainers tui_chat  # once, not in each of hundreds of processes
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY)  ## tests that take longer than a person waits
