@@ -42,6 +42,11 @@ async def test_search_as_one_types_finds_words_in_all_messages_and_enter_opens()
         await pilot.press("enter")
         await until(pilot, lambda: app.chat.pane.session.messages)
         assert app.chat.pane.session.messages[0].content == "Camellia grows in Fujian"
+        await until(pilot, lambda: titles.option_count == 3)  # a search ends with what it led to
+        await pilot.press("ctrl+f", *"fuj")
+        await until(pilot, lambda: titles.option_count == 1)
+        await pilot.press("ctrl+n")
+        await until(pilot, lambda: titles.option_count == 3 and not app.chat.pane.session.messages)
         await pilot.press("ctrl+f", *'"(AND')
         await until(pilot, lambda: titles.option_count == 0)
         assert "Nothing found" in screen_text(app)
@@ -77,6 +82,8 @@ async def test_deleting_the_open_conversation_leaves_an_empty_pane() -> None:
         app.chat.change_chat("delete")
         await until(pilot, lambda: "Good to see you" in screen_text(app))
         assert app.chat.pane.session.messages == []
+        app.chat.change_chat("undo")
+        await until(pilot, lambda: settled(app.chat.pane, 2))  # open again where it was
 
 
 async def test_opening_a_conversation_that_is_open_goes_to_its_pane() -> None:

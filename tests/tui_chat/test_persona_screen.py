@@ -27,6 +27,7 @@ from tui_chat.screens.persona_form import PersonaForm
 from tui_chat.screens.personas import PersonaScreen
 from tui_chat.screens.question import Question
 from tui_chat.start import with_persona
+from tui_chat.widgets.conversation_list import ConversationList
 from tui_chat.widgets.welcome import Welcome
 
 CAPTAIN = Persona(
@@ -153,12 +154,16 @@ async def test_within_a_conversation_another_persona_goes_on_without_a_hello() -
 async def test_a_new_chat_with_a_persona_leaves_the_one_there_was() -> None:
     conversations = Conversations.in_memory()
     app = fake_app(conversations=conversations)
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await send(pilot, "hi")
         await until(pilot, lambda: settled(app.chat.pane, 2))
+        await pilot.press("ctrl+b")  # the list lies over the chat, with the focus
+        listed = app.chat.query_one(ConversationList)
+        await until(pilot, lambda: listed.has_focus_within)
         await go_to(pilot, await opened(pilot, app), "sea-captain")
         await pilot.press("c")
         await closed(pilot, app)
+        await until(pilot, lambda: app.focused is app.chat.pane.prompt and not listed.display)
         await until(pilot, lambda: app.chat.pane.settings.persona == "Sea captain")
         assert not app.chat.pane.session.messages
         assert '"persona":""' in conversations.newest()[0].settings

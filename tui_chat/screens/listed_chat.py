@@ -17,6 +17,7 @@ from textual.screen import Screen
 
 from engine.errors import UserError
 from tui_chat.conversations import Conversations
+from tui_chat.search_hits import Hit
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.chat_pane import ChatPane
 from tui_chat.widgets.conversation_list import ConversationList
@@ -45,6 +46,7 @@ class ListedChat(Screen[None]):
         self._conversations = conversations
         self._row = row
         self._list = ConversationList(conversations)
+        self._emptied: dict[int, ChatPane] = {}  # which pane showed a conversation that was deleted
         self._drawer = ListDrawer(self._list, shows_list, self.focus_prompt)
 
     @property
@@ -93,11 +95,22 @@ class ListedChat(Screen[None]):
         """Show a conversation, and what a search found in it, in the focused pane or in the one that has it."""
         try:
             pane = await self._pane_with(event.conversation)
-            if event.message is not None and event.message in pane.session.tree:
-                await pane.branches.show(event.message)
+            if event.hit is not None and event.hit.message in pane.session.tree:
+                await pane.branches.show(event.hit.message)
+                self._tell_of_version(event.hit)
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
+        self.go_to_chat()
+
+    def go_to_chat(self) -> None:
+        """Another chat was opened or begun: what is typed is for it, and the list is that of all chats."""
+        self._list.show_all()
         self.pane.prompt.focus()
+
+    def _tell_of_version(self, hit: Hit) -> None:
+        if version := hit.version:
+            place = f"‹ {version.number}/{version.count} ›"
+            self.notify(f"Found in another version; {place} leads back.", timeout=10, markup=False)
 
     async def _pane_with(self, conversation: int) -> ChatPane:
         """The pane that shows a conversation: one that does already, else the focused one."""
@@ -130,6 +143,19 @@ class ListedChat(Screen[None]):
         for pane in self.panes:
             if pane.session.conversation and pane.session.conversation.id == event.conversation:
                 await pane.begin_anew()
+                self._emptied[event.conversation] = pane
+
+    @on(ConversationList.Restored)
+    async def show_restored_conversation(self, event: ConversationList.Restored) -> None:
+        """Back into the pane that showed it, unless another chat has begun there; the focus stays where it is."""
+        pane = self._emptied.pop(event.conversation, None)
+        if pane is None or pane not in self.panes or pane.session.conversation is not None:
+            return
+        try:
+            if found := await asyncio.to_thread(self._conversations.get, event.conversation):
+                await pane.open(found)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
 
     def change_chat(self, what: str) -> None:
         """Do something to the conversation of the focused pane ("rename", "pin" ...), or to all ("undo", "import")."""

@@ -41,6 +41,7 @@ async def choose_model(pane: ChatPane) -> bool:
     _show_names(pane)
     reference = await pane.app.push_screen_wait(ModelPicker(pane.settings.model))
     if reference:
+        pane.prompt.focus()  # at once: what is typed next is for the model
         await pane.change_settings(pane.settings.with_changes("model", model=reference))
     return bool(reference)
 
@@ -65,6 +66,7 @@ async def ask_for_persona(pane: ChatPane) -> bool:
     _show_names(pane)
     choice = await pane.app.push_screen_wait(PersonaScreen(pane.settings))
     if choice is not None:
+        pane.prompt.focus()  # at once: the next keys are for the chat, also where the list had the focus before
         if choice.is_new_chat:
             await pane.begin_anew()
         await use_persona(pane, choice.persona)

@@ -75,7 +75,7 @@ class PanedChat(ListedChat):
 
     async def action_new_chat(self) -> None:
         await self.pane.begin_anew()
-        self.pane.prompt.focus()
+        self.go_to_chat()
 
     async def action_new_pane(self) -> None:
         await self._row.add(self.pane.settings)
@@ -113,6 +113,7 @@ class PanedChat(ListedChat):
     async def action_personas(self) -> None:
         if await pane_dialogs.ask_for_persona(self.pane):
             self.show_what_is_open()
+            self.go_to_chat()
 
     @work
     async def action_step_checkpoints(self) -> None:

@@ -24,6 +24,7 @@ from tui_chat.conversation_shelf import PAGE, Shelf, Shelved, clean_tag
 from tui_chat.conversations import Conversations
 from tui_chat.key_bindings import key_in_words
 from tui_chat.recent_conversations import RecentConversations
+from tui_chat.search_hits import Hit, hit_to_show
 from tui_chat.shelf_changes import ShelfChanges
 from tui_chat.text import plain
 from tui_chat.widgets.conversation_titles import Marks, Titles
@@ -40,11 +41,17 @@ class ConversationList(Vertical):
         """The user chose a conversation."""
 
         conversation: int
-        message: int | None = None  # the one in which a search found something
+        hit: Hit | None = None  # what a search found in it
 
     @dataclass
     class Deleted(Message):
         """A conversation is about to be gone; panes that show it should let go of it."""
+
+        conversation: int
+
+    @dataclass
+    class Restored(Message):
+        """A conversation that was deleted is back."""
 
         conversation: int
 
@@ -169,7 +176,9 @@ class ConversationList(Vertical):
     async def change(self, what: str, conversation: int | None) -> None:
         """Do something to a conversation: see `ShelfChanges`."""
         try:
-            self._titles.awaited = await self._changes.make(what, conversation)
+            restored = self._titles.awaited = await self._changes.make(what, conversation)
+            if restored is not None:
+                self.post_message(self.Restored(restored))
         except UserError as error:
             self.notify(str(error), severity="error", markup=False)
         self.reload()
@@ -198,13 +207,15 @@ class ConversationList(Vertical):
     @work(exclusive=True, group="open")
     async def open(self, conversation: int) -> None:
         """Ask for a conversation to be opened, with the branch in which the search found something."""
-        hits = {talk.id: talk.found_in for talk in self._titles.talks}
-        if (message := hits.get(conversation)) and conversation not in self._marks.open:
-            try:
-                await asyncio.to_thread(self._conversations.show_branch, conversation, message)
-            except UserError as error:
-                self.notify(str(error), severity="error", markup=False)
-        self.post_message(self.Opened(conversation, message))
+        hit, query = None, self.listed_query
+        try:
+            if any(talk.id == conversation and talk.found_in for talk in self._titles.talks):
+                hit = await asyncio.to_thread(hit_to_show, self._conversations, conversation, query)
+            if hit and hit.version and conversation not in self._marks.open:
+                await asyncio.to_thread(self._conversations.show_branch, conversation, hit.message)
+        except UserError as error:
+            self.notify(str(error), severity="error", markup=False)
+        self.post_message(self.Opened(conversation, hit))
 
     @work(exclusive=True, group="switch")
     async def switch(self, current: int | None, choose: bool) -> None:
@@ -231,7 +242,11 @@ class ConversationList(Vertical):
         if self._search.has_focus:
             self._titles.focus()
 
+    def show_all(self) -> None:
+        """End the search: what it would hide is to be seen again."""
+        self._search.clear()
+
     def action_leave(self) -> None:
         """Back to the chat, with the whole list."""
-        self._search.clear()
+        self.show_all()
         self.post_message(self.Left())
