@@ -1,7 +1,8 @@
 """What a model is given of a conversation: the instructions, and every turn that has words.
 
-The one rule: jokes and poems, and what the user said to them, are not given: they would fill a small context.
-Nor is what a persona says first: many models were never shown a chat that begins with the other side.
+The one rule: of jokes and poems, and what the user said to them, only the one told just before the model is spoken
+to is given, so that it can be spoken of: all of them would fill a small context. Nor is what a persona says first:
+many models were never shown a chat that begins with the other side.
 """
 
 from __future__ import annotations
@@ -15,24 +16,45 @@ from tui_chat.conversation_records import StoredMessage
 
 GREETING = "greeting"  # in place of the reason why a reply ended, on what a persona says first
 APP_NAME = "tui-chat"  # who tells jokes and poems
+_LONGEST_TELLING = 10  # messages of a joke: one at the door takes six, and may have hints
 TOLD_BY = " · "  # between the app and a model that told them for it
 
 
 def asked_messages(messages: Sequence[StoredMessage], system_prompt: str) -> list[ChatMessage]:
     """The prompt of a chat in which this was said."""
-    instructions = [chat.system(system_prompt)] if system_prompt.strip() else []
-    turns = [ChatMessage(role=m.role, content=m.content) for m in _without_companions(messages)]
-    return [*instructions, *turns]
+    turns = [chat.system(system_prompt)] if system_prompt.strip() else []
+    for place, (message, answer) in enumerate(zip_longest(messages, messages[1:])):
+        if is_told(message) or not message.content.strip():
+            continue
+        if message.role == "user":
+            if answer is not None and is_told(answer):
+                continue
+            if place and _is_of_companion(messages[place - 1]):
+                turns += _told_last(messages[:place])
+        turns.append(ChatMessage(role=message.role, content=message.content))
+    return turns
 
 
-def _without_companions(messages: Sequence[StoredMessage]) -> list[StoredMessage]:
-    return [
-        message
-        for message, answer in zip_longest(messages, messages[1:])
-        if message.content.strip()
-        and not is_told(message)
-        and not (message.role == "user" and answer is not None and is_told(answer))
-    ]
+def _told_last(messages: Sequence[StoredMessage]) -> list[ChatMessage]:
+    """The joke or poem at the end, from the wish for it."""
+    from tui_chat.companions.poems import as_plain  # here: most conversations have neither
+    from tui_chat.companions.wishes import wish_in
+
+    turns: list[ChatMessage] = []  # the last one first
+    for message in reversed(messages[-_LONGEST_TELLING:]):
+        is_users = message.role == "user"
+        if not (is_users or _is_of_companion(message)) or (turns and turns[-1].role == message.role):
+            break
+        turns.append(ChatMessage(role=message.role, content=as_plain(message.content)))
+        if is_users and wish_in(message.content, after="joke"):
+            break
+    if turns[-1].role == "assistant":  # nobody asked in words: it came by key or command
+        turns.append(chat.user("Tell me a poem." if "**" in messages[-1].content else "Tell me a joke."))
+    return turns[::-1]
+
+
+def _is_of_companion(message: StoredMessage) -> bool:
+    return is_told(message) and message.finish_reason != GREETING
 
 
 def is_told(message: StoredMessage) -> bool:

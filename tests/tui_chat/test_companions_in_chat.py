@@ -125,6 +125,26 @@ async def test_a_person_who_changes_the_subject_is_left_to_the_model(first: str)
         assert len(engines["builtin"].asked) == 2
 
 
+async def test_the_model_is_given_what_was_told_just_before_and_nothing_told_earlier():
+    engines = FakeEngines()
+    app = fake_app(engines)
+    async with app.run_test(size=(120, 40)) as pilot:
+        pane = app.chat.pane
+        await ask(pilot, pane, "write a poem about rain")
+        setup = (await ask(pilot, pane, "tell me a joke about cats"))[-1]
+        punchline = (await ask(pilot, pane, "why?"))[-1]
+        await ask(pilot, pane, "explain it")
+        joke = ["tell me a joke about cats", setup, "why?", punchline, "explain it"]
+        assert [message.content for message in engines["builtin"].asked[0]] == joke
+        await tell(app, "poem", "rain")
+        await until(pilot, lambda: settled(pane, 9))
+        await ask(pilot, pane, "What does it mean?")
+        given = [(message.role, message.content) for message in engines["builtin"].asked[1]]
+        assert [text for _, text in given[:6]] == [*joke, "Hello there."]
+        assert given[6] == ("user", "Tell me a poem.") and given[8] == ("user", "What does it mean?")
+        assert given[7][0] == "assistant" and not set("*\\") & set(given[7][1])
+
+
 @pytest.mark.parametrize("first", ["tell me a joke about cats", "write a poem"])
 async def test_a_long_text_is_no_answer_and_is_not_looked_at_for_one(first: str):
     engines = FakeEngines()
@@ -336,7 +356,8 @@ async def test_another_model_tells_and_its_punchline_waits_also_after_reopening(
         await _reopened(pane)
         assert (await ask(pilot, pane, "why?"))[-1] == "It saw the tea."
         await ask(pilot, pane, "and now?")
-        assert [message.content for message in engines["builtin"].asked[0]] == ["and now?"]
+        given = [message.content for message in engines["builtin"].asked[0]]
+        assert given == ["tell me a joke", "Why did the kettle blush?", "why?", "It saw the tea.", "and now?"]
         assert len(engines["api:far/gpt"].asked) == 1
         await until(pilot, lambda: engines["api:far/gpt"].closed)
 
