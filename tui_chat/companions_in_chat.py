@@ -48,7 +48,7 @@ _QUESTION = re.compile(
     r"(?i)(what|why|how|who|when|where|which|can|could|would|is|are|do|does|did)\b|(\S+\s+){3}.*\?\s*$"
 )
 _WORDS_OF_FIT: dict[str, str] = {
-    "again": "That was all I know about it. Once more, then:",
+    "again": "You know all that I have about that. Here is one again:",
     "nearest": "I know none about that. This one comes nearest:",
     "none": "I know none about that yet. Here is one I like:",
 }
@@ -112,8 +112,11 @@ class Companions:
         is_looked_for = self._settings().recognise and not to_all
         if is_looked_for and (wish := await _wish_in(text, _told_by(last) if last else None)):
             wish = await asyncio.to_thread(_like_before, wish, messages)
-            is_open = self._asks_for_topic(wish)
-            return Turn(text=_ASK_FOR_A_TOPIC) if is_open else await self._turn(wish)
+            rest = (
+                await asyncio.to_thread(self._rest_of, last) if last else ""
+            )  # before its punchline is forgotten
+            turn = Turn(text=_ASK_FOR_A_TOPIC) if self._asks_for_topic(wish) else await self._turn(wish)
+            return replace(turn, text=f"{rest}\n\n{turn.text}") if rest and turn.text else turn
         is_an_answer = last is not None and len(text) <= _LONGEST_WISH
         return await self._continued(text, last) if last and is_an_answer else None
 
@@ -240,6 +243,10 @@ class Companions:
         if turn.text or turn.teller:
             return turn
         return Turn(teller=await asyncio.to_thread(self._teller, self._model(), wish))
+
+    def _rest_of(self, last: StoredMessage) -> str:
+        joke = self._waiting_joke(last)
+        return joke.rest if joke else ""
 
     def _waiting_joke(self, last: StoredMessage) -> JokeInProgress | None:
         from tui_chat.companions import shelf

@@ -93,6 +93,29 @@ async def test_a_joke_waits_for_its_answer_and_another_one_is_told_in_the_middle
         assert len(set(told)) >= len(told) - max(knocks - 1, 0)
 
 
+async def test_who_asks_for_the_next_joke_hears_the_end_of_this_one_first():
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        setup = (await ask(pilot, app.chat.pane, "tell me a joke about cats"))[-1]
+        told = (await ask(pilot, app.chat.pane, "haha good one. another?"))[-1]
+        punchline, _, following = told.partition("\n\n")
+        assert punchline == SETUPS[setup].punchline and following in OPENINGS
+        told = (await ask(pilot, app.chat.pane, "a haiku, please"))[-1]
+        assert not told.startswith("**")
+        assert (await ask(pilot, app.chat.pane, "one more"))[-1].startswith("**")
+
+
+async def test_who_knows_all_about_a_topic_from_other_chats_is_told_so():
+    app = fake_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        pane = app.chat.pane
+        for _ in range(2):
+            await ask(pilot, pane, "write a poem about rain")
+        await pane.begin_anew()
+        told = (await ask(pilot, pane, "write a poem about rain"))[-1]
+        assert told.startswith("You know all that I have about that. Here is one again:\n\n**")
+
+
 async def test_a_knock_knock_joke_goes_on_in_a_conversation_that_was_closed():
     conversations = Conversations.in_memory()
     app = fake_app(conversations=conversations)

@@ -52,6 +52,10 @@ _GUESSES = re.compile(  # how a guess begins
     r"(because|cause|cuz|coz|cos|since|so|to|it|its|he|she|they|theyre|in order|for|due|maybe|perhaps|probably|"
     r"i think|i guess|i bet|could it|is it|was it|did it|does it)\b.*"
 )
+_REACTION = re.compile(  # a word of somebody who neither asks nor guesses
+    r"a?ha(ha)*\w{0,2}|hehe|heh|hihi|lo+l|lmao|rofl|hm+|mm+|um+|er+|ah+|oh+|ooh+|wow|omg|nice|cool|funny|good|one|"
+    r"great|interesting|very|so|really"
+)
 _COMMANDS = """
 add answer build calculate change check compare compose continue convert correct count create define
 describe do draw explain find fix generate give help hello hey hi list make open please play print prove
@@ -111,6 +115,12 @@ class JokeInProgress:
     def opening(self) -> str:
         return _KNOCK if self.joke.kind == "knock" else self.joke.setup
 
+    @property
+    def rest(self) -> str:
+        """What is still to be said, for somebody who asks for the next joke instead."""
+        is_unnamed = self.joke.kind == "knock" and not self._name_said
+        return f"{self.joke.setup}. {self.joke.punchline}" if is_unnamed else self.joke.punchline
+
     def answer(self, user_text: str) -> tuple[str, bool] | None:
         """The next line, and whether the joke is over with it; None when the text is about something else.
 
@@ -127,7 +137,7 @@ class JokeInProgress:
         return None if line is None else (line, self.finished)
 
     def _after_a_question(self, said: str, is_question: bool) -> str | None:
-        if _asks_for_more(said, self.joke):
+        if _asks_for_more(said, self.joke) or all(map(_REACTION.fullmatch, said.split())):
             self.finished = True
             return self.joke.punchline
         if not _is_guess(said, is_question):

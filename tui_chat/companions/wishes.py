@@ -158,7 +158,8 @@ _PLEASE = re.compile(r"(?i)\b(please|pls|plz|thanks|thank you|thx|(?:can|could|w
 
 # What may stand around a wish. Atomic groups, so that no message takes long.
 _GREETING = (
-    r"hey|hi|hello|yo|ok|okay|so|well|oh|and|now|then|alright|please|pls|maybe|perhaps|just|also|chip|there"
+    r"hey|hi|hello|yo|ok|okay|so|well|oh|and|now|then|alright|please|pls|maybe|perhaps|just|also|chip|there|"
+    r"ha(?:ha)*h?|lol|hm+"
 )
 _REMARK = (
     r"ha(?:ha)*\w{0,3}|lol|hm+|um+|yes|yeah|yep|sure|right|wow|thanks|thank you|thx|nah|no|good (?:morning|"

@@ -34,6 +34,10 @@ SUE = Joke(kind="knock", setup="Sue", punchline="Sue do let me in.")
         "what's the reason?",
         "how come?",
         "so why did it?",
+        "lol",
+        "Haha!",
+        "hmmm...",
+        "haha, good one",
     ],
 )
 def test_whoever_asks_why_gets_the_punchline(said):
