@@ -20,6 +20,7 @@ from tui_chat.app import TuiChatApp
 from tui_chat.conversations import Conversations
 from tui_chat.screens import model_picker
 from tui_chat.screens.model_picker import ModelPicker
+from tui_chat.widgets.settings_drawer import SettingsDrawer
 
 
 def run_command(app: TuiChatApp, title: str) -> None:
@@ -107,7 +108,7 @@ async def test_other_settings_begin_beside_the_same_conversation_with_the_settin
         await second.change_settings(second.settings.with_changes("test", generation=other))
         run_command(app, "Compare blind")
         await until(pilot, lambda: second.model_name == "B")
-        app.chat.pane.prompt.focus()
+        await until(pilot, lambda: not app.screen.query(SettingsDrawer))  # it would tell whose seed is 5
         await send(pilot, "again")
         await until(pilot, lambda: settled(first, 4) and settled(second, 4))
         await pilot.press("alt+z")

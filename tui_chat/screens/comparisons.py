@@ -67,8 +67,10 @@ async def _beside_another_model(chat: ChatScreen) -> bool:
 
     pane, title = chat.pane, "Compare blind with which model?"
     reference = await chat.app.push_screen_wait(ModelPicker(pane.settings.model, "", title, True))
-    settings = pane.settings.with_changes("comparison", model=reference or "")
-    return bool(reference) and await _open(chat.query_one(PaneRow), pane, settings, asks=False)
+    if not reference:
+        return False
+    settings = pane.settings.with_changes("comparison", model=reference)
+    return await _open(chat.query_one(PaneRow), pane, settings, asks=False)
 
 
 async def _with_model(chat: ChatScreen, query: str, title: str) -> None:

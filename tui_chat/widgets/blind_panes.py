@@ -56,12 +56,20 @@ class BlindPanes:
             words = "The panes answer with the same model and settings: there is nothing to compare."
             self._row.notify(words, markup=False)
             return
+        await self._put_settings_away()
         self._row.link.put(True)
         self._panes = self._row.panes
         await self._draw()
         labels = " and ".join(_LABELS[: len(self._panes)])
         words = f"From now on the models are {labels}, until you vote. What you send next goes to all."
         self._row.notify(words, markup=False)
+
+    async def _put_settings_away(self) -> None:
+        """They stand beside the panes, and would tell."""
+        from tui_chat.widgets.settings_drawer import SettingsDrawer  # here: the first paint does not need it
+
+        for drawer in self._row.screen.query(SettingsDrawer):
+            await drawer.action_close()
 
     async def voted(self) -> None:
         """Tell who was who, and let chance choose for the next message."""
