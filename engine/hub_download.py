@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -57,6 +58,7 @@ _SMALL_FILES = (
     "chat_template.json",
     "LICENSE",
 )
+_SHARD = re.compile(r"[^/]*-\d+-of-\d+\.safetensors")
 _TIMEOUT = 10.0  # seconds for the Hub to answer
 _STALE = 24 * 3600.0  # seconds after which a half file belongs to no running download any more
 
@@ -86,9 +88,14 @@ def check(model: HubModel) -> None:
             timeout=_TIMEOUT,
             endpoint=_endpoint(),
         )
-        needed = [name for name in sizes if name in _SMALL_FILES or name.endswith(".safetensors")]
+        needed = [name for name in sizes if name in _SMALL_FILES or _is_weights(name, sizes)]
         here = store_of(model) / "snapshots" / commit
         _refuse_when_too_big(model, sum(sizes[name] for name in needed if not (here / name).exists()))
+
+
+def _is_weights(name: str, sizes: dict[str, int]) -> bool:
+    """Whether a file is likely to be fetched: which they are, the index says, which is not here yet."""
+    return name == WEIGHTS_FILE or (WEIGHTS_FILE not in sizes and bool(_SHARD.fullmatch(name)))
 
 
 def _files_of(model: HubModel) -> tuple[str, dict[str, int]]:

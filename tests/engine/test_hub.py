@@ -301,6 +301,9 @@ def test_a_model_that_cannot_be_had_is_refused_as_its_download_would_be(
     monkeypatch.setattr(hub_download.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 1000))
     with pytest.raises(UserError, match=r"300 kB have to come, 1 kB are free"):
         check_reachable(MODEL)
+    weights = stub.files.pop("model.safetensors")
+    stub.files |= {"model.safetensors.index.json": b"{}", SHARDS[0]: b"1" * 500, "all.safetensors": weights}
+    check_reachable(MODEL)  # the same weights once more would not be fetched
     stub.files = {"config.json": b"{}", "pytorch_model.bin": b""}
     with pytest.raises(UserError, match="pickle"):
         check_reachable(MODEL)
