@@ -127,3 +127,6 @@ async def test_a_key_of_a_dialog_and_what_it_does_stand_on_one_line() -> None:
         await pilot.press("alt+p")
         await until(pilot, lambda: "Esc back" in screen_text(app))
         assert "Del delete" in screen_text(app)
+        await until(pilot, lambda: not foot(app).strip())  # the dialog names its keys, and they are others
+        await pilot.press("escape")
+        await until(pilot, lambda: "F1 Help" in foot(app))

@@ -1,7 +1,8 @@
 """The line at the bottom: what can be done here, and with which key.
 
 What does not fit is left out as a whole, the least important first: a widget and a screen name their keys in the
-order of importance. The one rule: help and the palette, which lead to everything else, are always there.
+order of importance. Under a dialog, which names its own keys, the line is empty.
+The one rule: help and the palette, which lead to everything else, are always there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _LINE = 1  # cell before the palette
 class KeyHints(Footer):
     """A footer that fits."""
 
+    DEFAULT_CSS = "KeyHints.-under-a-dialog > * { visibility: hidden; }"
+
     def __init__(self) -> None:
         super().__init__(compact=True)
         self._fitted_to = 0  # cells
@@ -40,6 +43,12 @@ class KeyHints(Footer):
                 yield hint
             else:
                 room = 0  # nothing less important in its place
+
+    def on_mount(self) -> None:
+        self.watch(self.screen, "stack_updates", self._screens_changed, init=False)
+
+    def _screens_changed(self) -> None:
+        self.set_class(not self.screen.is_active, "-under-a-dialog")
 
     def on_resize(self, event: Resize) -> None:
         if self.size.width != self._fitted_to:
