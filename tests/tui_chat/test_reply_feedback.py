@@ -14,6 +14,7 @@ from engine.paths import conversations_path
 from tests.tui_chat.chat_pilot import screen_text, send, settled
 from tests.tui_chat.fake_engine import FakeEngines, fake_app, until
 from trainers.own_datasets import MY_CORRECTIONS, MY_FAVOURITES, MY_PREFERENCES, dataset_path
+from tui_chat import judging
 from tui_chat.app import TuiChatApp
 from tui_chat.conversations import Conversations
 from tui_chat.feedback import Judgement
@@ -118,7 +119,7 @@ async def test_of_equal_replies_none_is_better(app: TuiChatApp, engines: FakeEng
     async with app.run_test(size=(140, 40)) as pilot:
         await ask_two(app, pilot)
         await pilot.press("alt+k")
-        told = "same, word for word. Alt+Z"
+        told = "same, word for word: Alt+Z says so. Another temperature, seed or model in one pane"
         await until(pilot, lambda: any(told in notice.message for notice in app._notifications))
         assert [one.vote for one in judgements(app)] == ["", ""]
 
@@ -173,17 +174,21 @@ async def test_a_corrected_reply_is_shown_asked_with_and_kept_and_the_original_i
     async with app.run_test(size=(100, 40)) as pilot:
         await send(pilot, "capital")
         await until(pilot, lambda: settled(app.chat.pane, 2))
+        await pilot.press("alt+g")
+        await until(pilot, lambda: "+ good" in pane_text(app) and "tokens" in pane_text(app))
         await pilot.press("alt+x")
         await until(pilot, lambda: isinstance(app.screen, CorrectReply))
         app.screen.query_one(TextArea).load_text("It is\nParis.")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: "corrected" in pane_text(app))
+        assert not any(words in pane_text(app) for words in ("+ good", "tokens"))  # of the other words
         assert "Paris." in pane_text(app) and "Rome." not in pane_text(app)
         assert rows(MY_CORRECTIONS)[0]["messages"][-1]["content"] == "It is\nParis."
         assert app.chat.pane.session.messages[1].content == "Rome."
         app.chat.pane.transcript.views[1].focus()
         await pilot.press("w")
         await until(pilot, lambda: "Rome." in pane_text(app) and "Paris." not in pane_text(app))
+        await until(pilot, lambda: "+ good  as it was said" in pane_text(app))
         await pilot.press("w")
         await until(pilot, lambda: "Paris." in pane_text(app))
         await pilot.press("escape")
@@ -216,6 +221,27 @@ async def test_a_correction_is_there_again_in_the_next_session_and_can_be_taken_
         await pilot.press("f6", "ctrl+s")
         await until(pilot, lambda: "Rome." in pane_text(again))
         assert rows(MY_CORRECTIONS) == [] and "corrected" not in pane_text(again)
+
+
+async def test_the_first_wording_is_a_key_away_and_left_without_a_warning(app: TuiChatApp) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await send(pilot, "capital")
+        await until(pilot, lambda: settled(app.chat.pane, 2))
+        session = app.chat.pane.session
+        judging.correct(session, session.messages[1], "Paris.")
+        assert session.conversation is not None
+        session.judgements.read(session.conversation.id)
+        await pilot.press("alt+x")
+        await until(pilot, lambda: isinstance(app.screen, CorrectReply))
+        await until(pilot, lambda: "The reply is kept as it was said" in screen_text(app))
+        assert "F6 the first wording" in screen_text(app)
+        area = app.screen.query_one(TextArea)
+        await pilot.press("f6")
+        assert area.text == "Rome."
+        await pilot.press("f6")
+        assert area.text == "Paris."
+        await pilot.press("f6", "escape")
+        await until(pilot, lambda: app.screen is app.chat)
 
 
 async def test_what_was_typed_into_a_correction_is_not_lost_by_one_escape(app: TuiChatApp) -> None:

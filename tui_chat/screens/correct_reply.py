@@ -33,12 +33,13 @@ class CorrectReply(ModalScreen[str | None]):
     CorrectReply TextArea { height: 1fr; min-height: 3; margin-top: 1; background: $panel; }
     CorrectReply .dialog { height: 80%; width: 100; }
     CorrectReply .what-follows { color: $text-muted; margin-top: 1; }
-    CorrectReply.-short .what-follows { display: none; }
+    CorrectReply.-tiny .what-follows { display: none; }
     """
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-tiny"), (20, "-short"), (32, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", id="correct.cancel"),
         Binding("ctrl+s", "accept", "Save", id="correct.save", priority=True),
-        Binding("f6", "original", "What was said", id="correct.original", priority=True),
+        Binding("f6", "original", "First wording", id="correct.original", priority=True),
     ]
 
     def __init__(self, question: str, reply: str, correction: str | None = None) -> None:
@@ -56,7 +57,7 @@ class CorrectReply(ModalScreen[str | None]):
             yield Static(_WHAT_FOLLOWS, markup=False, classes="what-follows")
             yield DialogKeys(
                 ("correct.save", "saves"),
-                ("correct.original", "what was said"),
+                ("correct.original", "the first wording"),
                 ("correct.cancel", "cancels"),
             )
 
@@ -70,8 +71,10 @@ class CorrectReply(ModalScreen[str | None]):
         return self.query_one(TextArea).text
 
     def action_original(self) -> None:
-        """Begin from what the model said."""
-        self.query_one(TextArea).load_text(self._reply)
+        """Begin from what the model said; pressed again, from the correction that there is."""
+        area = self.query_one(TextArea)
+        area.load_text(self._begun if self._text == self._reply else self._reply)
+        area.move_cursor(area.document.end)
 
     def action_accept(self) -> None:
         """Accept, once the letters typed before Ctrl+S are in their field: the key overtakes them."""
@@ -83,7 +86,7 @@ class CorrectReply(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         """Close without a change."""
-        if self._text == self._begun or self._is_warned:
+        if self._text in (self._begun, self._reply) or self._is_warned:
             self.dismiss(None)
             return
         self._is_warned = True

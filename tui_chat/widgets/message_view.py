@@ -185,9 +185,10 @@ class MessageView(Vertical, can_focus=True):
 
     def tell(self, status: str = "") -> None:
         """What is going on, beside the name; else what is worth knowing about the finished message."""
-        marks = marks_of(self._judgement_of(self.message.id), self._shows_original)
-        name = self._hidden_as(self.message)
-        heading = heading_of(self.message, self._place, status, self._show_statistics, marks, name)
+        judgement, name = self._judgement_of(self.message.id), self._hidden_as(self.message)
+        is_own = self._shows_original or judgement.correction is None  # else the figures are of other words
+        marks, has_figures = marks_of(judgement, self._shows_original), self._show_statistics and is_own
+        heading = heading_of(self.message, self._place, status, has_figures, marks, name)
         self._heading.update(heading)
 
     def finish(self, message: StoredMessage) -> None:
