@@ -227,8 +227,17 @@ class Conversations:
         Its branch is the one on show from now on. A conversation that another app deleted is back with it.
         Of one that is "streaming", other apps see that it is being written until `save_ending`.
         """
-        with self.file.writing() as execute:
-            return self._insert(execute, message)
+        saved: list[StoredMessage] = []
+        try:
+            with self.file.writing() as execute:
+                saved.append(self._insert(execute, message))
+                if message.status == "streaming":  # before others can see it
+                    self._under_way.begin(saved[0].id)
+        except UserError:
+            for each in saved:  # nobody writes it, and the id will be another's
+                self._under_way.end(each.id)
+            raise
+        return saved[0]
 
     def _insert(self, execute: Any, message: StoredMessage) -> StoredMessage:
         parent = message.parent
@@ -240,8 +249,6 @@ class Conversations:
             "UPDATE conversations SET updated = ?, leaf = ?, deleted = NULL WHERE id = ?",
             (message.created, id, message.conversation),
         )
-        if message.status == "streaming":  # before others can see it
-            self._under_way.begin(id)
         return replace(message, id=id)
 
     def save_ending(self, message: StoredMessage) -> None:

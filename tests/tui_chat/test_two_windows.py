@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import UserError
 from tests.tui_chat.chat_pilot import said, screen_text
 from tests.tui_chat.fake_engine import fake_app, until
 from tui_chat.chat_session import ChatSession
@@ -110,6 +112,26 @@ def test_a_window_that_is_closed_writes_nothing_any_more(windows: list[Conversat
     reply = begin(there)
     there.close()
     assert here.messages(reply.conversation)[0].status == "streaming"
+
+
+def test_a_reply_that_could_not_be_begun_is_not_being_written(
+    windows: list[Conversations], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_in_earnest = RepliesUnderWay.begin
+
+    def disk_is_full_then(under_way: RepliesUnderWay, id: int) -> None:
+        begin_in_earnest(under_way, id)
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(RepliesUnderWay, "begin", disk_is_full_then)
+    with pytest.raises(UserError, match="disk is full"):
+        begin(windows[0])
+    assert list((tmp_path / "conversations.db.writing").iterdir()) == []
+    monkeypatch.undo()
+    reply = begin(windows[1])  # with the same id
+    assert windows[0].messages(reply.conversation)[0].status == "elsewhere"
+    windows[1].close()
+    assert windows[0].messages(reply.conversation)[0].status == "streaming"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
