@@ -39,6 +39,7 @@ NUMBERS = ("max_steps", "batch_size", "context_length", *SHAPE_FIELDS, "vocab_si
 DECIMALS = {"learning_rate": "1e-3 or 0.0005", "num_train_epochs": "3 or 0.5", "prompt_loss": "0.1"}
 SWITCHES = ("packing",)
 TUNING_FIELDS = ("prompt_loss", "packing")
+_MOST_DIGITS = 1000  # Python reads no more than 4300
 _YES, _NO = ("yes", "true", "on", "y", "1"), ("no", "false", "off", "n", "0")
 _NOTES = {
     "base_model": "builtin, a folder, run:NAME, hf:OWNER/NAME",
@@ -97,6 +98,8 @@ def value_of(name: str, text: str) -> object:
         digits = text.replace(",", "").replace("_", "").replace(" ", "")
         if not re.fullmatch(r"[+-]?\d+", digits):
             raise UserError(f"{SOURCE}: {name} must be a whole number.")
+        if len(digits) > _MOST_DIGITS:
+            raise UserError(f"{SOURCE}: {name} must be a whole number of fewer digits.")
         return int(digits)
     if name in DECIMALS:
         try:

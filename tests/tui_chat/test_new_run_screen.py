@@ -414,6 +414,11 @@ def test_thousands_may_be_written_with_commas():
     assert config is not None and config.max_steps == 10_000
 
 
+def test_a_number_that_is_too_long_to_be_read_is_refused():
+    config, problems = config_of(read_recipe(RECIPE), {"max_steps": "9" * 5000})
+    assert (config, problems) == (None, {"max_steps": "must be a whole number of fewer digits."})
+
+
 def test_names_are_refused_with_what_can_be_used_instead():
     assert "Use up to 64 letters" in name_problem("../evil", [])
     assert name_problem("taken", ["taken"]) == "There is a run of this name already."
