@@ -91,7 +91,7 @@ async def test_a_sent_message_is_edited_and_the_first_wording_stays(size: tuple[
         await pilot.press("d", "r", "a", "f", "t")
         await go_to(pilot, pane, "one")
         await pilot.press("e")
-        await until(pilot, lambda: "Editing message 1, Esc cancels" in screen_text(app))
+        await until(pilot, lambda: "Editing “one”, Esc cancels" in screen_text(app))
         assert app.focused is pane.prompt and pane.prompt.text == "one"
         await pilot.press("!", "enter")
         await until(pilot, lambda: words(pane) == ["one!", "new reply"] and not pane.is_replying)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.content import Content
-
 from engine.errors import UserError
 from tui_chat.conversation_records import StoredMessage
 from tui_chat.key_bindings import key_in_words
-from tui_chat.text import visible
+from tui_chat.text import one_line, plain, visible
 from tui_chat.widgets.message_heading import BranchDeed
 from tui_chat.widgets.message_view import MessageView
 from tui_chat.widgets.pane_elsewhere import follow_elsewhere
@@ -125,9 +123,9 @@ class Branches:
             self._draft = prompt.text
         self.edited = message
         prompt.put_message(message.content)
-        number = [said.id for said in self._pane.session.messages].index(message.id) + 1
+        words = one_line(message.content, 24)
         cancel = key_in_words(self._pane, "pane.cancel_edit")
-        prompt.border_title = Content(f" Editing message {number}, {cancel} cancels ")
+        prompt.border_title = plain(f" Editing “{words}”, {cancel} cancels ")
         prompt.focus()
         self._pane.refresh_bindings()
 
