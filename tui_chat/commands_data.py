@@ -65,7 +65,7 @@ def add_data_command(subparsers: argparse._SubParsersAction[Any]) -> None:
     data.add_argument("--context-length", type=int, metavar="N", help="default: the model's own")
     about = "settings of the run, as for train: packing=false, prompt_loss=0.1, test_share=0.1"
     add_changes_flag(data, about)
-    data.add_argument("--rows", type=int, metavar="N", help="rows to show token by token")
+    data.add_argument("--rows", type=int, metavar="N", help="rows to show (with --tokenizer, token by token)")
     data.add_argument("--json", action="store_true", help="print one JSON object per file")
     data.set_defaults(run=_run_data)
 
@@ -113,6 +113,10 @@ def _show_data(path: Path, options: argparse.Namespace) -> bool:
         print(json.dumps(data_facts(path, report, lens), ensure_ascii=False), flush=True)
     else:
         print(_in_words(path, report, lens))
+        if lens is None:
+            print(
+                "\n".join(_first_rows(report, _ROWS_SHOWN if options.rows is None else options.rows)), end=""
+            )
     return not report.has_nothing
 
 
@@ -190,6 +194,19 @@ def _in_words(path: Path, report: DataReport, lens: LensReport | None) -> str:
     if lens is not None:
         lines += _lens_lines(lens)
     return "\n".join(lines)
+
+
+def _first_rows(report: DataReport, count: int) -> list[str]:
+    """The first rows as they are read, without a model to cut them into tokens."""
+    from tui_chat.text import visible
+
+    unit = "Line" if report.format == "plain_text" else "Row"
+    lines = []
+    for number, text in enumerate(report.preview[:count], 1):
+        lines += ["", f"  {unit} {number}", *(f"    {visible(line)}" for line in text.splitlines())]
+    shown = len(report.preview[:count])
+    more = f"{report.rows - shown:,} more. " if report.rows > shown else ""
+    return [*lines, "", f"  {more}--tokenizer builtin shows rows token by token.", ""] if lines else []
 
 
 def _lens_lines(lens: LensReport) -> list[str]:

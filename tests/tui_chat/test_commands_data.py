@@ -160,6 +160,8 @@ def test_without_a_file_the_data_sets_of_chatting_are_listed(capsys: pytest.Capt
     assert [json.loads(line)["rows"] for line in out.splitlines()] == [1, 0, 0]
     code, out, _ = data(capsys, "my-preferences")
     assert code == 0 and "my-preferences.jsonl: preference, 1 row" in out
+    assert "  Row 1\n" in out and "Hello!" in out and "--tokenizer builtin" in out
+    assert "Hello!" not in data(capsys, "my-preferences", "--rows", "0")[1]
     code, _, err = data(capsys, "my-favourites")
     assert code == 1 and "my-favourites: there is nothing in it yet. To fill it" in err
 
