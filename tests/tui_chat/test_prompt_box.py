@@ -218,6 +218,14 @@ async def test_a_template_is_filled_in_blank_by_blank() -> None:
     app = fake_app()
     async with app.run_test() as pilot:
         prompt = app.chat.pane.prompt
+        await pilot.press("/", "z", "z")
+        await until(pilot, lambda: "Tab Complete" in screen_text(app))
+        await pilot.press("ctrl+u")
+        await until(pilot, lambda: "Tab Complete" not in screen_text(app))
+        await send(pilot, "/template story")
+        await until(pilot, lambda: prompt.selected_text == "{hero}" and "Tab Complete" in screen_text(app))
+        prompt.put("")
+        await until(pilot, lambda: "Tab Complete" not in screen_text(app))
         await send(pilot, "/template story")
         await until(pilot, lambda: prompt.selected_text == "{hero}")
         await pilot.press(*"Ann", "tab")

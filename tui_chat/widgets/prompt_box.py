@@ -67,6 +67,8 @@ class PromptBox(Vertical):
         is_command = self.prompt.begins_a_command and not self.prompt.is_in_history
         self._list.suggest(self.prompt.text if is_command else "")
         self._was_told_of_blanks = False
+        if not self.prompt.text:
+            self._blanks = ()  # they went with the text
         self._ask_for_keys()
 
     @on(AttachedFiles.Changed)

@@ -114,6 +114,7 @@ class PromptInput(TextArea):
         self.enter_sends = enter_sends
         self.sent: list[str] = []  # oldest first
         self.taken_keys: Set[str] = frozenset()  # by who stands around: they go there as `Offered`
+        self._had_command = False  # when it was last asked for keys
         self.sends_nothing = False  # whether there is something to send beside the text
         self._place: int | None = None  # in the history; None = at the draft
         self._draft = ""
@@ -140,8 +141,8 @@ class PromptInput(TextArea):
 
     def take_keys(self, *keys: str) -> None:
         """From now on these keys, and no others, go to who stands around."""
-        if self.taken_keys != set(keys):
-            self.taken_keys = set(keys)
+        if (self.taken_keys, self._had_command) != (set(keys), self.begins_a_command):
+            self.taken_keys, self._had_command = set(keys), self.begins_a_command
             self.refresh_bindings()
 
     def put(self, text: str) -> None:
