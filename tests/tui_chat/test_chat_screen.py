@@ -39,6 +39,13 @@ async def test_the_prompt_can_be_typed_and_sent_while_the_model_loads() -> None:
         await send(pilot, "early")
         await until(pilot, lambda: "waiting for the model to load" in screen_text(app))
         assert "reading weights" in screen_text(app) or "loading" in screen_text(app)
+        await send(pilot, "next")
+        told = "builtin is still being loaded, and answers then; Esc stops it."
+        await until(pilot, lambda: any(told in notice.message for notice in app._notifications))
+        assert app.chat.pane.prompt.text == "next"
+        app.clear_notifications()
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: any(told in notice.message for notice in app._notifications))
         engines["builtin"].may_load.set()
         await until(pilot, lambda: settled(app.chat.pane, 2))
         assert said(app.chat.pane)[1][1] == "Hello there."

@@ -63,9 +63,15 @@ class Replies:
     def is_free(self) -> bool:
         """Whether something can be said now; tells the user when not."""
         if self.is_under_way:
-            key = key_in_words(self._pane, "pane.stop")
-            self._pane.notify(f"The reply is still being written. {key} stops it.", markup=False)
+            self._pane.notify(self._what_is_under_way(), markup=False)
         return not self.is_under_way
+
+    def _what_is_under_way(self) -> str:
+        key, engine = key_in_words(self._pane, "pane.stop"), self._model.engine
+        if engine.state in ("loading", "stopped"):
+            words = "What you type stays in the box: send it when the answer is there."
+            return f"{self._model.name} is still being loaded, and answers then; {key} stops it. {words}"
+        return f"The reply is still being written. {key} stops it."
 
     # ---- beginning and stopping
 
@@ -87,7 +93,9 @@ class Replies:
     def another(self) -> None:
         """Another reply to what was said last, beside the one there is; of a joke or a poem, the next one."""
         question = self._session.last_question()
-        if self.is_under_way or not self._session.messages:
+        if self.is_under_way:
+            self._pane.notify(self._what_is_under_way(), markup=False)
+        elif not self._session.messages:
             self._pane.notify("There is no reply to say again.", markup=False)
         else:
             self._begin(partial(self._another, question.id if question else None))
