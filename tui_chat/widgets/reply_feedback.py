@@ -96,7 +96,11 @@ class ReplyFeedback:
             )
         elif verdict in ("better", "worse") and judging.are_the_same(message, rivals):
             tie = key_in_words(self._row, "panes.tie")
-            self._row.notify(f"The replies are the same, word for word. {tie} says so.", markup=False)
+            settings = key_in_words(self._row, "chat.settings")
+            words = "Another temperature, seed or model in one pane gives another reply"
+            self._row.notify(
+                f"The replies are the same, word for word: {tie} says so. {words}: {settings}.", markup=False
+            )
         elif self._row.blind.hides(message) and any(other.is_replying for other in self._row.panes):
             self._row.notify("A reply is still being written. Vote when all are there.", markup=False)
         else:
