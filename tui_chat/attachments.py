@@ -20,9 +20,11 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.paths import typed_path
+from engine.wire import LoadedModel
 from tui_chat.text import one_line
 
 LARGEST = 1_000_000  # bytes; far more than any context, and still quick to show
+_FEW_TOKENS, _MANY_TOKENS = 1000, 30_000  # in a vocabulary of single characters, and in one of long words
 _BLOCK = re.compile(r"\AFile `[^`\n]+`:\n\n(`{3,})[\w.+-]*\n.*?\n\1(?:\n\n|\Z)", re.DOTALL)
 
 
@@ -113,6 +115,20 @@ def pasted(text: str, names: Sequence[str]) -> Attachment:
     numbered = ("pasted.txt", *(f"pasted-{number}.txt" for number in range(2, len(names) + 3)))
     name = next(name for name in numbered if name not in names)
     return Attachment(name, text, len(text.encode("utf-8", "replace")))
+
+
+def problem_of_length(files: Sequence[Attachment], model: LoadedModel) -> str:
+    """Says that a model cannot read all of these files, by a guess at their tokens; empty where it may well."""
+    vocabulary = model.vocab_size or _MANY_TOKENS  # unknown of a model behind a server
+    letters_of_token = 1 if vocabulary < _FEW_TOKENS else 3 if vocabulary < _MANY_TOKENS else 4
+    tokens = sum(len(file.text) for file in files) // letters_of_token
+    if not model.context_length or tokens <= model.context_length:
+        return ""
+    what = one_line(files[0].name, 30) if len(files) == 1 else "What is attached"
+    return (
+        f"{what} is about {round(tokens, -2):,} tokens long, and the model reads {model.context_length:,}: "
+        "only the end would reach it."
+    )
 
 
 def message_with(text: str, attachments: Sequence[Attachment]) -> str:

@@ -185,6 +185,11 @@ async def test_backspace_in_an_empty_box_takes_the_file_away_and_a_file_alone_ca
     (tmp_path / "a.md").write_text("A")
     async with app.run_test() as pilot:
         pane = app.chat.pane
+        (tmp_path / "long.md").write_text("A" * 700)
+        await until(pilot, lambda: pane.model.engine.model)
+        await pane.box.attach(str(tmp_path / "long.md"))
+        assert "long.md is about 700 tokens long, and the model reads 512" in told(app)
+        pane.box.attached.take_away(pane.box.attached.files)
         await pane.box.attach(str(tmp_path / "a.md"))
         await pilot.press("x", "backspace")
         assert len(pane.box.attached.files) == 1

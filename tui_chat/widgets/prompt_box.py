@@ -210,9 +210,12 @@ class PromptBox(Vertical):
         Raises:
             UserError: when it is none, or cannot be read.
         """
-        from tui_chat.attachments import read_attachment
+        from tui_chat.attachments import problem_of_length, read_attachment
 
         self.attached.attach(await asyncio.to_thread(read_attachment, path))
+        model = self._pane.model.engine.model  # None until it is loaded
+        if model and (problem := problem_of_length(self.attached.files, model)):
+            self.notify(problem, severity="warning", timeout=10, markup=False)
 
     @on(PromptInput.TooLong)
     def attach_pasted(self, event: PromptInput.TooLong) -> None:
