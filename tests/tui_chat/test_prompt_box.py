@@ -188,7 +188,8 @@ async def test_backspace_in_an_empty_box_takes_the_file_away_and_a_file_alone_ca
         (tmp_path / "long.md").write_text("A" * 700)
         await until(pilot, lambda: pane.model.engine.model)
         await pane.box.attach(str(tmp_path / "long.md"))
-        assert "long.md is about 700 tokens long, and the model reads 512" in told(app)
+        words = "long.md is about 700 tokens long, and the model reads 512"
+        await until(pilot, lambda: words in told(app))
         pane.box.attached.take_away(pane.box.attached.files)
         await pane.box.attach(str(tmp_path / "a.md"))
         await pilot.press("x", "backspace")
