@@ -17,7 +17,7 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -51,6 +51,12 @@ def _poem_provider() -> type[Provider]:
     return PoemAboutProvider
 
 
+def _palette_provider() -> type[Provider]:
+    from tui_chat.palette_order import PaletteProvider  # as above
+
+    return PaletteProvider
+
+
 _LONGEST_END_SECONDS = 15.0  # after a signal: saving what was said takes two at most
 
 
@@ -61,7 +67,7 @@ class TuiChatApp(HarmlessApp):
     CSS_PATH = ["app.tcss", "no_colours.tcss"]  # noqa: RUF012 - typed by its base
     DEFAULT_MODE = "chat"
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012 - typed by its base
-    COMMANDS = App.COMMANDS | {_poem_provider}
+    COMMANDS = {_palette_provider, _poem_provider}  # noqa: RUF012 - typed by its base
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "All commands", id="app.palette", priority=True, show=False),
         Binding("f1", "help", "Help", id="app.help"),

@@ -17,6 +17,7 @@ from tui_chat.commands import RUN_COMMANDS, commands_of, tell
 from tui_chat.companions.jokes import shipped_jokes
 from tui_chat.config import load_config, save_setting
 from tui_chat.conversations import Conversations
+from tui_chat.palette_order import FIRST, offered
 from tui_chat.screens.new_run import NewRunScreen
 from tui_chat.screens.settings import SettingsScreen
 from tui_chat.screens.training import TrainingScreen
@@ -30,7 +31,12 @@ async def test_a_joke_waits_for_why_also_while_no_model_is_loaded() -> None:
     engines("builtin", lambda loading: None).load_error = UserError("No model.")
     app = fake_app(engines)
     async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.press("ctrl+p", *"joke")
+        titles = [command.title for command in offered(commands_of(app), app.chat)]
+        assert titles[: len(FIRST)] == list(FIRST)
+        assert not {"Step through checkpoints", "Stop reply", "Delete chat"} & set(titles)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "New chat" in screen_text(app) and "Personas" in screen_text(app))
+        await pilot.press(*"joke")
         await pilot.pause(0.3)
         await pilot.press("enter")
         await until(pilot, lambda: settled(app.chat.pane, 1))
