@@ -119,7 +119,8 @@ class JokeInProgress:
     def rest(self) -> str:
         """What is still to be said, for somebody who asks for the next joke instead."""
         is_unnamed = self.joke.kind == "knock" and not self._name_said
-        return f"{self.joke.setup}. {self.joke.punchline}" if is_unnamed else self.joke.punchline
+        who = f"It was {self.joke.setup}. “{self.joke.setup} who?” " if is_unnamed else ""
+        return f"{who}{self.joke.punchline}"
 
     def answer(self, user_text: str) -> tuple[str, bool] | None:
         """The next line, and whether the joke is over with it; None when the text is about something else.

@@ -150,6 +150,12 @@ def test_one_hint_for_each_line_and_then_the_joke_goes_on():
     assert joke.answer("come in?!") == ("Sue do let me in.", True)
 
 
+def test_the_rest_of_a_joke_can_be_told_at_once_whoever_is_behind_the_door():
+    assert JokeInProgress(SNAIL).rest == SNAIL.punchline
+    assert JokeInProgress(SUE).rest == f"It was Sue. “Sue who?” {SUE.punchline}"
+    assert JokeInProgress(SUE, name_said=True).rest == SUE.punchline
+
+
 def test_a_joke_that_is_over_stays_over():
     joke = JokeInProgress(SNAIL)
     joke.answer("why?")
