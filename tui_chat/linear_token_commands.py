@@ -34,13 +34,15 @@ async def tell_tokens(chat: LinearChat, typed: str) -> None:
     if reply is None:
         raise UserError("There is no reply of a model yet.")
     look = await look_at(session, reply, chat.engines, chat.conversations)
-    inspection = await look.engine.inspect(look.request)
+    try:
+        inspection = await look.engine.inspect(look.request)
+    finally:
+        await chat.engines.keep_only((session.settings.model,))  # one that was only looked with ends
     for number, token in enumerate(inspection.of("reply"), 1):
         chat.lines.tell(f"{number}, {_in_words(token)}")
     chat.lines.tell(f"{summary(look, inspection).replace(' · ', ', ')}.")
     for note in look.notes_on(inspection):
         chat.lines.tell(note)
-    await chat.engines.keep_only((session.settings.model,))  # one that was only looked with ends
 
 
 def _in_words(token: InspectedToken) -> str:

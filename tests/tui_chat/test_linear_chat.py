@@ -375,6 +375,25 @@ def test_a_reply_is_told_token_by_token_in_words() -> None:
     assert any(line.startswith("rewrite: ") for line in shown)
 
 
+def test_an_engine_that_was_only_looked_with_ends_also_where_the_look_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engines = FakeEngines()
+    engines["builtin"] = looked_with = TokenFakeEngine()
+    looked_with.inspect_error = UserError("There is no room.")
+    closed: list[int] = []  # before each line
+
+    def asked(script: Script, prompt: str, draft: str = "") -> str:
+        closed.append(looked_with.closed)
+        return ask(script, prompt, draft)
+
+    ask = Script.ask
+    monkeypatch.setattr(Script, "ask", asked)
+    shown = chat("hi", "/model run:poet", "/tokens", "/messages", engines=engines).shown
+    assert "Error: There is no room." in shown
+    assert closed[-2:] == [closed[2] + 1] * 2
+
+
 @pytest.mark.parametrize(
     ("token", "heard"),
     [
