@@ -77,9 +77,9 @@ _VERSION_6 = (
         PRIMARY KEY (chosen_message, rejected_message))""",
     "CREATE INDEX preferences_by_rejected ON reply_preferences (rejected_message)",
 )
-_VERSION_7 = (
+_VERSION_7 = (  # 1 = voted before anyone could see who said what
     "ALTER TABLE reply_preferences ADD COLUMN is_blind INTEGER NOT NULL DEFAULT 0",
-)  # without names
+)
 # MIGRATIONS[n] leads from version n to n + 1
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, _VERSION_7)
 

@@ -17,7 +17,7 @@ from typing import TextIO
 from rich.cells import cell_len
 
 _PARTS = re.compile(r"\n|[^\S\n]+|\S+")
-_FENCE = "```"
+_FENCE = re.compile(r"`{3,}[^`]*")  # with more behind it, it is code within a line
 
 
 class WrappedLines:
@@ -45,7 +45,7 @@ class WrappedLines:
         if part.isspace():
             self._gap += part.expandtabs(4)
             return ""
-        if part.startswith(_FENCE) and not self._column:
+        if not self._column and _FENCE.fullmatch(part):
             self._is_code = not self._is_code
         gap, self._gap = self._gap, ""
         after = self._column + len(gap) + cell_len(part)

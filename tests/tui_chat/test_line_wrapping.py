@@ -31,6 +31,8 @@ def wrapped(*pieces: str, width: int) -> str:
         ("longer-than-a-line so", "longer-than-a-line\nso"),
         ("漢字漢 字字", "漢字漢\n字字"),  # two cells each
         ("```\nx = a + b + c + d\n```\nand on and on", "```\nx = a + b + c + d\n```\nand on and\non"),
+        ("````py\na + b + c + d\n````", "````py\na + b + c + d\n````"),
+        ("```a``` is\nwrapped as ever", "```a``` is\nwrapped as\never"),  # code within a line
     ],
 )
 def test_a_line_breaks_between_words_whole_or_in_pieces(text: str, shown: str) -> None:
