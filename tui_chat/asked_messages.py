@@ -36,7 +36,7 @@ def asked_messages(messages: Sequence[StoredMessage], system_prompt: str) -> lis
 
 
 def _told_last(messages: Sequence[StoredMessage]) -> list[ChatMessage]:
-    """The joke or poem at the end, from the wish for it."""
+    """The joke or poem at the end, from the wish for it; nothing of one that is still on its way."""
     from tui_chat.companions.poems import as_plain  # here: most conversations have neither
     from tui_chat.companions.wishes import wish_in
 
@@ -48,8 +48,11 @@ def _told_last(messages: Sequence[StoredMessage]) -> list[ChatMessage]:
         turns.append(ChatMessage(role=message.role, content=as_plain(message.content)))
         if is_users and wish_in(message.content, after="joke"):
             break
+    last, lines = messages[-1], [turn for turn in turns if turn.role == "assistant"]
+    if len(lines) == 1 and "**" not in last.content and TOLD_BY not in last.model_name:
+        return []  # a question whose answer nobody wanted: a small model would go on with it
     if turns[-1].role == "assistant":  # nobody asked in words: it came by key or command
-        turns.append(chat.user("Tell me a poem." if "**" in messages[-1].content else "Tell me a joke."))
+        turns.append(chat.user("Tell me a poem." if "**" in last.content else "Tell me a joke."))
     return turns[::-1]
 
 
