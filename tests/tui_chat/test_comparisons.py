@@ -192,7 +192,14 @@ async def test_a_blind_comparison_hides_who_answers_until_a_vote_which_says_that
         assert [pane.model_name for pane in app.chat.panes] == ["A", "B"]
         assert [pane.settings.model for pane in app.chat.panes] == ["builtin", "run:poet"]
         assert [engine.closed for engine in engines.values()] == [0, 0]
+        engines["run:poet"].model = None
+        engines["run:poet"].may_load.clear()
         await send(pilot, "third")
+        await until(pilot, lambda: second.is_replying)
+        await pilot.press("alt+2", "ctrl+r")
+        await until(pilot, lambda: "B is still being loaded" in told(app))
+        engines["run:poet"].may_load.set()
+        await pilot.press("alt+1")
         await until(pilot, lambda: all(settled(pane, 6) for pane in app.chat.panes))
         assert headings(app) == ["A", "B"]
         await pilot.press("ctrl+o")  # the list of models would tell

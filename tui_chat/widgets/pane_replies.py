@@ -70,7 +70,8 @@ class Replies:
         key, engine = key_in_words(self._pane, "pane.stop"), self._model.engine
         if engine.state in ("loading", "stopped"):
             words = "What you type stays in the box: send it when the answer is there."
-            return f"{self._model.name} is still being loaded, and answers then; {key} stops it. {words}"
+            name = self._transcript.mask.name or self._model.name
+            return f"{name} is still being loaded, and answers then; {key} stops it. {words}"
         return f"The reply is still being written. {key} stops it."
 
     # ---- beginning and stopping
