@@ -9,7 +9,7 @@ The one rule: nothing leads anywhere before its address was shown, and only http
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -66,15 +66,21 @@ async def open_link(app: App[Any], address: str) -> None:
 
 async def copy_conversation(app: App[Any]) -> None:
     """Send all that was said in the focused pane to the clipboard."""
-    if messages := _pane(app).session.messages:
-        await send_to_clipboard(app, text_of(messages), "Conversation")
+    pane = _pane(app)
+    if messages := pane.session.messages:
+        await send_to_clipboard(app, text_of(messages, pane.transcript.mask.name_of), "Conversation")
     else:
         app.notify("There is no conversation here yet.")
 
 
-def text_of(messages: Sequence[StoredMessage]) -> str:
-    """A conversation as plain text, word for word."""
-    said = [("You" if one.role == "user" else one.model_name or "Model", one.content) for one in messages]
+def text_of(
+    messages: Sequence[StoredMessage], letter_of: Callable[[StoredMessage], str] = lambda _: ""
+) -> str:
+    """A conversation as plain text, word for word; `letter_of` a reply stands for a name nobody is to know."""
+    said = [
+        ("You" if one.role == "user" else letter_of(one) or one.model_name or "Model", one.content)
+        for one in messages
+    ]
     return "\n\n".join(f"{speaker}: {text.strip()}" for speaker, text in said) + "\n"
 
 

@@ -68,7 +68,8 @@ def my_message_named(session: ChatSession, typed: str) -> StoredMessage:
     if message.role == "user":
         return message
     mine = [str(number) for number, said in enumerate(session.messages, 1) if said.role == "user"]
-    raise UserError(f"Message {typed} is a reply. Yours are {', '.join(mine)}.")
+    yours = f"Yours are {', '.join(mine)}." if mine else "You have not said anything yet."
+    raise UserError(f"Message {typed} is a reply. {yours}")
 
 
 def to_edit(session: ChatSession, typed: str) -> tuple[StoredMessage, str]:

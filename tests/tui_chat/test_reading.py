@@ -22,6 +22,7 @@ from tui_chat.conversations import StoredMessage
 from tui_chat.markdown_text import is_web_address, links_of, segments_of
 from tui_chat.reading import _host, text_of
 from tui_chat.screens.question import Question
+from tui_chat.widgets.message_heading import Mask
 
 DANGEROUS = (
     "file:///etc/passwd",
@@ -136,9 +137,10 @@ async def test_a_click_beside_a_link_and_a_link_that_is_none_do_nothing(opened: 
 def test_a_conversation_is_copied_word_for_word() -> None:
     said = [
         StoredMessage(1, 1, "user", "Hi\x1b[2J "),
-        StoredMessage(2, 1, "assistant", "**Ho**", model_name="nano"),
+        StoredMessage(2, 1, "assistant", "**Ho**", model="builtin", model_name="nano"),
     ]
     assert text_of(said) == "You: Hi\x1b[2J\n\nnano: **Ho**\n"
+    assert text_of(said, Mask("A", since=1).name_of) == "You: Hi\x1b[2J\n\nA: **Ho**\n"
 
 
 async def test_the_conversation_goes_to_the_clipboard_and_a_long_one_with_a_warning(
