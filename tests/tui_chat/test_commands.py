@@ -15,6 +15,7 @@ from tui_chat import palette_keys
 from tui_chat.app import TuiChatApp
 from tui_chat.commands import RUN_COMMANDS, commands_of, tell
 from tui_chat.companions.jokes import shipped_jokes
+from tui_chat.companions.poems import as_plain
 from tui_chat.config import load_config, save_setting
 from tui_chat.conversations import Conversations
 from tui_chat.palette_order import FIRST, offered
@@ -62,20 +63,24 @@ async def test_a_poem_asks_for_its_topic() -> None:
         assert "\n" in said(app.chat.pane)[2][1]
 
 
-async def test_poems_and_what_was_said_to_them_take_no_room_in_what_the_model_reads() -> None:
+async def test_of_poems_the_model_reads_the_one_told_just_before_only() -> None:
     engines = FakeEngines()
     app = fake_app(engines)
     async with app.run_test(size=(120, 40)) as pilot:
         await send(pilot, "hello")
         await until(pilot, lambda: settled(app.chat.pane, 2))
-        await tell(app, "poem")
-        await until(pilot, lambda: settled(app.chat.pane, 3))
-        await send(pilot, "the sea")
-        await until(pilot, lambda: settled(app.chat.pane, 5))
+        for topic, count in (("the sea", 5), ("rain", 8)):
+            await tell(app, "poem")
+            await until(pilot, lambda count=count: settled(app.chat.pane, count - 2))  # type: ignore[misc]
+            await send(pilot, topic)
+            await until(pilot, lambda count=count: settled(app.chat.pane, count))  # type: ignore[misc]
+        about_rain = app.chat.pane.session.messages[-1].content
         await send(pilot, "and now?")
-        await until(pilot, lambda: settled(app.chat.pane, 7))
+        await until(pilot, lambda: settled(app.chat.pane, 10))
         asked = [message.content for message in engines["builtin"].asked[-1]]
-        assert asked == ["hello", "Hello there.", "and now?"]
+        assert asked[:2] == ["hello", "Hello there."]
+        assert asked[-3:] == ["rain", as_plain(about_rain), "and now?"]
+        assert "the sea" not in asked
 
 
 async def test_poem_about_something_can_be_typed_into_the_palette() -> None:

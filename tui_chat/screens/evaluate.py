@@ -26,6 +26,7 @@ from tui_chat.commands_evaluate import in_words
 from tui_chat.text import plain, visible
 from tui_chat.widgets.data_tree import DataSuggester
 from tui_chat.widgets.dialog_keys import DialogKeys
+from tui_chat.widgets.file_input import FileInput
 
 _SPLITS = (
     ("all of it", "all"),
@@ -96,12 +97,12 @@ class EvaluateScreen(ModalScreen[None]):
                 yield Input(placeholder="a second model, or nothing", id="against", compact=True)
             with Horizontal():
                 yield Label("Data")
-                yield Input(
-                    visible(self._data),
+                yield FileInput(
+                    self._data,
                     placeholder="a file or folder of text or conversations",
                     suggester=DataSuggester(),
+                    select_on_focus=True,
                     id="data",
-                    compact=True,
                 )
             with Horizontal():
                 yield Label("Part of it")

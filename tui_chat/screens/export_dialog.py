@@ -55,7 +55,7 @@ class ExportDialog(ModalScreen[str | None]):
                 *(Option(known.explanation, id=name) for name, known in FORMATS.items()), compact=True
             )
             yield Static("File", classes="field-name -wide", markup=False)
-            yield FileInput(compact=True)
+            yield FileInput()
             yield Static(markup=False, classes="field-note -problem")
             yield DialogKeys(
                 "↑↓ format",

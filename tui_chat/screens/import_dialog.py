@@ -40,7 +40,7 @@ class ImportDialog(ModalScreen[str | None]):
         with Vertical(classes="dialog"):
             yield Static("Import conversations", classes="dialog-title", markup=False)
             yield Static(_EXPLANATION, classes="about", markup=False)
-            yield FileInput(placeholder="~/chats.json", compact=True)
+            yield FileInput(placeholder="~/chats.json")
             yield Static(markup=False, classes="field-note -problem")
             yield DialogKeys("Enter imports", "Right completes", ("import.cancel", "cancels"))
 

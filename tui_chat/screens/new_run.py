@@ -34,6 +34,7 @@ from tui_chat.text import one_line, plain
 from tui_chat.widgets.app_header import AppHeader
 from tui_chat.widgets.data_tree import DataSuggester, DataTree, OwnData
 from tui_chat.widgets.dialog_keys import with_keys
+from tui_chat.widgets.file_input import FileInput
 from tui_chat.widgets.form_scroll import FormScroll
 from tui_chat.widgets.key_hints import KeyHints
 from tui_chat.widgets.preflight_panel import PreflightPanel
@@ -80,12 +81,12 @@ class NewRunScreen(Screen[str | None]):
             with Vertical(id="data-side"):
                 yield Static("Learn from", classes="heading")
                 with Horizontal(classes="field"):
-                    yield Input(
+                    yield FileInput(
                         self._first_data_path,
                         placeholder="path of a file (text, JSON, CSV, Parquet) or of a folder",
                         id="data-path",
-                        compact=True,
                         suggester=DataSuggester(),
+                        select_on_focus=True,
                     )
                 yield Static(id="data-report", markup=False)
                 yield OwnData()

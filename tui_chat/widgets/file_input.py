@@ -9,19 +9,41 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from rich.segment import Segment
+from textual.strip import Strip
 from textual.suggester import Suggester
 from textual.widgets import Input
 
 from tui_chat.path_completion import any_file, completed
+from tui_chat.text import visible
 
 
 class FileInput(Input):
-    """An `Input` that suggests files; the Right key takes what it suggests."""
+    """An `Input` that suggests files; the Right key takes what it suggests.
 
-    def __init__(self, value: str = "", placeholder: str = "", compact: bool = False) -> None:
+    A name may hold anything: it is kept as it is, and shown with its control characters made visible.
+    """
+
+    def __init__(
+        self,
+        value: str = "",
+        placeholder: str = "",
+        id: str | None = None,
+        suggester: Suggester | None = None,
+        select_on_focus: bool = False,
+    ) -> None:
         super().__init__(
-            value, placeholder=placeholder, compact=compact, suggester=PathSuggester(), select_on_focus=False
+            value,
+            placeholder=placeholder,
+            id=id,
+            compact=True,
+            suggester=suggester or PathSuggester(),
+            select_on_focus=select_on_focus,
         )
+
+    def render_line(self, y: int) -> Strip:
+        segments = super().render_line(y)
+        return Strip([Segment(visible(text), style, control) for text, style, control in segments])
 
 
 class PathSuggester(Suggester):
