@@ -124,16 +124,18 @@ class ChatSession:
         self.tree.show(message)
         await asyncio.to_thread(self._conversations.keep_leaf, self.conversation.id, self.tree.leaf)
 
-    async def copied_until(self, message: int) -> Conversation:
+    async def copied_until(self, message: int, settings: ChatSettings | None = None) -> Conversation:
         """A new conversation with what leads to a message, and with it; this one stays as it is.
+
+        It goes on with `settings`, or with those of this one.
 
         Raises:
             UserError: when it cannot be saved.
         """
         assert self.conversation is not None
         title = one_line(f"Branch of {self.conversation.title}", 60)
-        copy, settings = self._conversations.copy_branch, self.settings.to_json().decode()
-        return await asyncio.to_thread(copy, message, title, self.settings.model, settings)
+        kept, copy = settings or self.settings, self._conversations.copy_branch
+        return await asyncio.to_thread(copy, message, title, kept.model, kept.to_json().decode())
 
     # ---- turns
 

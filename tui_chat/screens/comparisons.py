@@ -95,8 +95,8 @@ async def _open(row: PaneRow, pane: ChatPane, settings: ChatSettings, asks: bool
     try:
         if question is not None:
             last = question if asks else session.messages[-1]
-            await other.open(await session.copied_until(last.id))
-            await other.change_settings(settings)
+            # Kept with its own settings: were they changed after, its engine had no pane for a moment.
+            await other.open(await session.copied_until(last.id, settings))
     except UserError as error:
         row.notify(str(error), severity="error", markup=False)
     row.link.put(True)
