@@ -81,7 +81,7 @@ async def panes(app: TuiChatApp, pilot: Pilot[None]) -> None:
 async def microscope(app: TuiChatApp, pilot: Pilot[None]) -> None:
     """A reply token by token, at a place where it could have gone another way."""
     await say(app, pilot, "Write a poem about the sea. 😀")
-    app.chat.pane.look_at_last_reply()
+    app.chat.action_look()
     await pilot.pause(3.0)
     await pilot.press("n", "n")
 
