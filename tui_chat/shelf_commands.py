@@ -49,12 +49,17 @@ async def _rename(pane: ChatPane, argument: str) -> None:
         pane.session.conversation = replace(pane.session.conversation, title=one_line(argument, 120))
 
 
-async def _export(pane: ChatPane, argument: str) -> None:
-    conversation = _conversation_of(pane).id
-    if argument:
-        await _do(pane, deeds.export_as_typed, conversation, argument)
-    else:
-        app_of(pane).chat.change_chat("export")
+def _or_dialog(dialog: str, deed: Callable[..., str]) -> Callable[[ChatPane, str], Awaitable[None]]:
+    """`deed` with the pane's conversation and what was typed; the list's `dialog` where nothing was."""
+
+    async def run(pane: ChatPane, argument: str) -> None:
+        conversation = _conversation_of(pane).id
+        if argument:
+            await _do(pane, deed, conversation, argument)
+        else:
+            app_of(pane).chat.change_chat(dialog)
+
+    return run
 
 
 def _exported_paths(pane: ChatPane, argument: str) -> Sequence[Suggestion]:
@@ -67,14 +72,6 @@ async def _import(pane: ChatPane, argument: str) -> None:
         await _do(pane, deeds.take_in, given_path(argument))
     else:
         app_of(pane).chat.change_chat("import")
-
-
-async def _tag(pane: ChatPane, argument: str) -> None:
-    conversation = _conversation_of(pane).id
-    if argument:
-        await _do(pane, deeds.add_tags, conversation, argument)
-    else:
-        app_of(pane).chat.change_chat("tag")
 
 
 async def _untag(pane: ChatPane, argument: str) -> None:
@@ -112,9 +109,9 @@ async def _find(pane: ChatPane, argument: str) -> None:
 SHELF_COMMANDS: tuple[SlashCommand[ChatPane], ...] = (
     described("rename", _rename, aliases=("title",)),
     described("pin", _change("pin")),
-    described("tag", _tag, _tags_in_use),
+    described("tag", _or_dialog("tag", deeds.add_tags), _tags_in_use),
     described("untag", _untag, _tags_here),
-    described("export", _export, _exported_paths, aliases=("save",)),
+    described("export", _or_dialog("export", deeds.export_as_typed), _exported_paths, aliases=("save",)),
     described("import", _import, paths),
     described("delete", _change("delete")),
     described("undo", _change("undo")),

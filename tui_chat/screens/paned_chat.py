@@ -67,9 +67,8 @@ class PanedChat(ListedChat):
         start_worker(self, self._close_unused)
 
     async def _close_unused(self) -> None:
-        await self._engines.keep_only(
-            {pane.settings.model for pane in self.panes}
-        )  # of now, not of when it began
+        models = {pane.settings.model for pane in self.panes}  # of now, not of when this was asked for
+        await self._engines.keep_only(models)
 
     # ---- actions
 
